@@ -1,0 +1,88 @@
+//! Carrying an outcome from one future to another, and a cancel the other way.
+//!
+//! Clauses C-1 to C-12. Two directions:
+//!
+//! * a task on the loop to the submitter's concurrent future ([`task_to_concurrent`]);
+//! * a concurrent future to a loop future that wraps it ([`concurrent_to_loop`]).
+//!
+//! Both ends are completed by their promise, once; a copy that comes too late is told so and drops what
+//! it carried. Either copy goes through the loop's queue, so it comes after everything that the
+//! completing thread scheduled before (promise 10).
+//!
+//! Linearization points: the copy to a submitter is one `settle` on the promise, under the concurrent
+//! future's lock, against which a racing cancel is either earlier or later. A submitter's cancel takes
+//! effect there too; the task looks at it when a step begins, and the posted cancel only makes it step.
+
+use std::rc::Rc;
+
+use crate::concurrent::{ConcurrentFuture, Promise};
+use crate::core::LoopCore;
+use crate::exception::{ExceptionContext, LoopClosed, Outcome};
+use crate::future::{self, LoopFuture};
+use crate::primitives::{Arc, Hold};
+use crate::table::Key;
+use crate::wakeup::Posted;
+
+/// Chains a task's outcome to its submission, and the submission's cancel to the task named by `task`.
+pub(crate) fn task_to_concurrent<T: Clone + Send + 'static>(
+    core: &Rc<LoopCore>,
+    source: &LoopFuture<T>,
+    task: Key,
+    name: String,
+    promise: Promise<T>,
+    submission: &ConcurrentFuture<T>,
+) {
+    //= SPEC.md#c-6
+    let gate = Arc::clone(core.gate());
+    submission.add_done_callback(move |submission| {
+        if submission.cancelled() {
+            gate.post_or_keep(Posted::Cancel(task));
+        }
+    });
+    //= SPEC.md#c-1
+    let queue = Rc::clone(&core.queue);
+    source.chain(move |outcome| {
+        //= SPEC.md#c-2
+        //= SPEC.md#c-4
+        //= SPEC.md#c-7
+        let Err(Outcome::Exception(exception)) = promise.settle(outcome) else { return };
+        //= SPEC.md#c-3
+        let message = "a cancelled submission raised an exception that nobody will see";
+        let context = ExceptionContext::new(message, Some(exception));
+        queue.handler().report(&context.in_task(&name));
+    });
+}
+
+/// A loop future of a concurrent future's outcome.
+///
+/// `hold` keeps a virtual clock still until the completion has been posted.
+pub(crate) fn concurrent_to_loop<T: Clone + Send + 'static>(
+    core: &Rc<LoopCore>,
+    source: ConcurrentFuture<T>,
+    hold: Hold,
+) -> Result<LoopFuture<T>, LoopClosed> {
+    let (promise, destination) = future::pair(&core.queue);
+    let finished = source.clone();
+    let parcel = core.keep_parcel(move || {
+        if let Some(outcome) = finished.outcome() {
+            //= SPEC.md#c-11
+            // Too late if the destination was cancelled: the outcome is dropped.
+            let _ = promise.settle(outcome);
+        }
+    })?;
+    //= SPEC.md#c-10
+    let (cancel, weak) = (source.clone(), Rc::downgrade(core));
+    destination.on_cancel(move || {
+        cancel.cancel();
+        let parcel = weak.upgrade().and_then(|core| core.parcels.borrow_mut().remove(parcel));
+        drop(parcel);
+    });
+    //= SPEC.md#c-9
+    //= SPEC.md#c-12
+    let gate = Arc::clone(core.gate());
+    source.add_done_callback(move |_| {
+        gate.post_or_keep(Posted::Parcel(parcel));
+        drop(hold);
+    });
+    Ok(destination)
+}

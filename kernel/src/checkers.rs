@@ -1,0 +1,49 @@
+//! For checkers only: invariants of the representation, and a pipe that can be broken on purpose.
+//!
+//! Behind the feature `checkers`. Not part of the public promise: it may change in any release.
+
+use crate::event_loop::LocalLoop;
+
+pub use crate::primitives::checked as model;
+
+/// What a loop holds, in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Census {
+    /// Entries in the ready queue.
+    pub queued: usize,
+    /// Entries in the timer heap, husks included.
+    pub timers: usize,
+    /// Tasks that are not done.
+    pub tasks: usize,
+    /// Things kept for foreign work.
+    pub parcels: usize,
+}
+
+/// Counts what the loop holds.
+#[must_use]
+pub fn census(local: &LocalLoop) -> Census {
+    let core = local.core();
+    Census {
+        queued: core.queue.len(),
+        timers: core.queue.timer_count(),
+        tasks: core.tasks.borrow().len(),
+        parcels: core.parcels.borrow().len(),
+    }
+}
+
+/// Breaks the wakeup pipe: from now on writes to it fail and it reads end-of-file.
+pub fn break_pipe(local: &LocalLoop) {
+    local.core().pipe.borrow().break_writer();
+}
+
+/// Fills the wakeup pipe until it refuses a byte; how many fitted.
+#[must_use]
+pub fn fill_pipe(local: &LocalLoop) -> usize {
+    local.core().pipe.borrow().fill()
+}
+
+/// Takes every byte out of the wakeup pipe; how many there were.
+#[must_use]
+pub fn drain_pipe(local: &LocalLoop) -> usize {
+    local.core().pipe.borrow().count_and_drain()
+}

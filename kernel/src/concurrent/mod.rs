@@ -1,0 +1,621 @@
+//! The thread-safe future: a promise on one side, a future that can be waited for on the other.
+//!
+//! Clauses F-1 to F-22. States:
+//!
+//! * *pending*: nobody has begun the work for good; it can be cancelled;
+//! * *running*: `set_running_or_notify_cancel` answered true; it cannot be cancelled any more;
+//! * *cancelled*: the submitter wants no result. Done for every waiter. The work may still go on:
+//!   `acknowledged` turns true when its producer has seen the cancel, and only then has it *ended*;
+//! * *finished*: it has its outcome.
+//!
+//! Who touches what: everything is under `state`'s lock. The promise alone completes and acknowledges;
+//! any future handle may cancel. Each method takes the lock once, and that is its linearization point;
+//! wakers, `wait`'s waiters and callbacks are taken out there and called after the lock is released.
+//! A lock is never taken while another is held.
+
+mod wait;
+
+pub use wait::{AsCompleted, EmptySet, ReturnWhen, Split, Unfinished, as_completed, wait};
+
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use crate::awaiting::{CancelPort, RemoteSuspension, Suspension, Target};
+use crate::exception::{
+    BrokenPromise, Cancelled, Exception, ExceptionContext, InvalidState, Outcome, ResultError,
+    report_by_default,
+};
+use crate::primitives::{Arc, Condvar, Deadline, Mutex, MutexGuard, thread};
+use wait::Waiter;
+
+type Callback<T> = Box<dyn FnOnce(&ConcurrentFuture<T>) + Send>;
+
+enum Phase<T> {
+    Pending,
+    Running,
+    Cancelled { acknowledged: bool },
+    Finished(Outcome<T>),
+}
+
+impl<T> Phase<T> {
+    fn is_done(&self) -> bool {
+        matches!(self, Phase::Cancelled { .. } | Phase::Finished(_))
+    }
+
+    fn has_ended(&self) -> bool {
+        matches!(self, Phase::Cancelled { acknowledged: true } | Phase::Finished(_))
+    }
+}
+
+struct State<T> {
+    phase: Phase<T>,
+    callbacks: Vec<Callback<T>>,
+    waiters: Vec<(Arc<Waiter>, usize)>,
+    wakers: Vec<(u64, Waker)>,
+    next_waker: u64,
+}
+
+struct Shared<T> {
+    state: Mutex<State<T>>,
+    changed: Condvar,
+    /// The thread of the loop that does the work: it must not block on it.
+    worker: Option<thread::ThreadId>,
+}
+
+/// The submitter's side of work that another thread does; asyncio's `concurrent.futures.Future`.
+///
+/// Clones are handles on the same future. Thread-safe: every method may be called from any thread, and
+/// none holds a lock while user code runs. Results are cloned out; put what cannot be cloned into an
+/// `Arc`. It is also a [`std::future::Future`], so any executor can await it.
+///
+/// ```
+/// use loopgate::concurrent;
+///
+/// let (promise, future) = concurrent::promise::<u32>();
+/// assert!(promise.set_running_or_notify_cancel().unwrap());
+/// promise.set_result(3).unwrap();
+/// assert_eq!(future.result().unwrap(), 3);
+/// ```
+#[must_use = "dropping every handle loses the result; the work goes on"]
+pub struct ConcurrentFuture<T> {
+    shared: Arc<Shared<T>>,
+    waker: Option<u64>,
+    suspension: RemoteSuspension,
+}
+
+/// The producer's side of a [`ConcurrentFuture`].
+///
+/// Not `Clone`: one producer completes. Dropping it uncompleted finishes the future with
+/// [`BrokenPromise`] (clause F-7).
+pub struct Promise<T> {
+    shared: Arc<Shared<T>>,
+    /// What a drop finishes the future with.
+    abandon: fn() -> Exception,
+}
+
+/// A new pending future and the promise that completes it.
+pub fn promise<T>() -> (Promise<T>, ConcurrentFuture<T>) {
+    pair(None, || BrokenPromise.into())
+}
+
+/// The same for the work of the loop that lives on `worker`.
+pub(crate) fn pair<T>(
+    worker: Option<thread::ThreadId>,
+    abandon: fn() -> Exception,
+) -> (Promise<T>, ConcurrentFuture<T>) {
+    let shared = Arc::new(Shared {
+        state: Mutex::new(State {
+            phase: Phase::Pending,
+            callbacks: Vec::new(),
+            waiters: Vec::new(),
+            wakers: Vec::new(),
+            next_waker: 0,
+        }),
+        changed: Condvar::new(),
+        worker,
+    });
+    let future = ConcurrentFuture::of(Arc::clone(&shared));
+    (Promise { shared, abandon }, future)
+}
+
+/// Those who wait for a future, taken out of it when it is done, to be told without its lock.
+#[must_use]
+struct Audience<T> {
+    callbacks: Vec<Callback<T>>,
+    waiters: Vec<(Arc<Waiter>, usize)>,
+    wakers: Vec<(u64, Waker)>,
+}
+
+impl<T> Shared<T> {
+    /// Moves to a done phase. The caller has checked that the move is legal.
+    fn settle(&self, state: &mut State<T>, phase: Phase<T>) -> Audience<T> {
+        debug_assert!(!state.phase.is_done() && phase.is_done(), "only an open future is settled");
+        state.phase = phase;
+        self.changed.notify_all();
+        Audience {
+            callbacks: std::mem::take(&mut state.callbacks),
+            waiters: std::mem::take(&mut state.waiters),
+            wakers: std::mem::take(&mut state.wakers),
+        }
+    }
+
+    //= SPEC.md#f-12
+    /// Tells everybody, waiters first; no lock is held.
+    fn tell(self: &Arc<Self>, audience: Audience<T>, failed: bool) {
+        for (waiter, index) in audience.waiters {
+            waiter.done(index, failed);
+        }
+        for (_, waker) in audience.wakers {
+            waker.wake();
+        }
+        let future = ConcurrentFuture::of(Arc::clone(self));
+        for callback in audience.callbacks {
+            future.call_back(callback);
+        }
+    }
+
+    //= SPEC.md#f-1
+    //= SPEC.md#f-4
+    /// Stores an outcome if the future is open; otherwise gives it back with whether it was cancelled.
+    ///
+    /// With `acknowledge` a cancelled future becomes ended: the producer says that it is through.
+    fn complete(
+        self: &Arc<Self>,
+        outcome: Outcome<T>,
+        acknowledge: bool,
+    ) -> Result<(), InvalidState<Outcome<T>>> {
+        let mut state = self.state.lock();
+        match &mut state.phase {
+            Phase::Pending | Phase::Running => {
+                let failed = matches!(outcome, Outcome::Exception(_));
+                let audience = self.settle(&mut state, Phase::Finished(outcome));
+                drop(state);
+                self.tell(audience, failed);
+                Ok(())
+            }
+            Phase::Cancelled { acknowledged } => {
+                if acknowledge && !std::mem::replace(acknowledged, true) {
+                    self.changed.notify_all();
+                }
+                Err(InvalidState { rejected: outcome, cancelled: true })
+            }
+            Phase::Finished(_) => Err(InvalidState { rejected: outcome, cancelled: false }),
+        }
+    }
+
+    //= SPEC.md#f-2
+    //= SPEC.md#f-3
+    fn cancel(self: &Arc<Self>, acknowledge: bool) -> bool {
+        let mut state = self.state.lock();
+        match &mut state.phase {
+            Phase::Pending => {
+                let cancelled = Phase::Cancelled { acknowledged: acknowledge };
+                let audience = self.settle(&mut state, cancelled);
+                drop(state);
+                self.tell(audience, false);
+                true
+            }
+            Phase::Cancelled { acknowledged } => {
+                if acknowledge && !std::mem::replace(acknowledged, true) {
+                    self.changed.notify_all();
+                }
+                true
+            }
+            Phase::Running | Phase::Finished(_) => false,
+        }
+    }
+}
+
+impl<T> Promise<T> {
+    //= SPEC.md#f-5
+    /// Begins the work, or learns that nobody wants it.
+    ///
+    /// True: the future is running and can no longer be cancelled. False: it was cancelled, is now marked
+    /// as ended, and the work must not be done.
+    ///
+    /// # Errors
+    /// [`InvalidState`] if this was answered before, or the future is finished. Nothing changes.
+    pub fn set_running_or_notify_cancel(&self) -> Result<bool, InvalidState<()>> {
+        let mut state = self.shared.state.lock();
+        match &mut state.phase {
+            phase @ Phase::Pending => {
+                *phase = Phase::Running;
+                Ok(true)
+            }
+            Phase::Cancelled { acknowledged } if !*acknowledged => {
+                *acknowledged = true;
+                self.shared.changed.notify_all();
+                Ok(false)
+            }
+            Phase::Cancelled { .. } => Err(InvalidState { rejected: (), cancelled: true }),
+            Phase::Running | Phase::Finished(_) => {
+                Err(InvalidState { rejected: (), cancelled: false })
+            }
+        }
+    }
+
+    //= SPEC.md#f-6
+    /// Completes the future with a value and runs its callbacks in this thread.
+    ///
+    /// # Errors
+    /// [`InvalidState`] with the value, if the future is cancelled or finished. Nothing changes.
+    pub fn set_result(&self, value: T) -> Result<(), InvalidState<T>> {
+        self.shared.complete(Outcome::Value(value), false).map_err(|error| {
+            let InvalidState { rejected: Outcome::Value(value), cancelled } = error else {
+                unreachable!("the rejected outcome is the one that was offered")
+            };
+            InvalidState { rejected: value, cancelled }
+        })
+    }
+
+    /// Completes the future with an exception and runs its callbacks in this thread.
+    ///
+    /// A cancellation is stored as the exception that it is: only [`ConcurrentFuture::cancel`] cancels.
+    ///
+    /// # Errors
+    /// [`InvalidState`] with the exception, if the future is cancelled or finished. Nothing changes.
+    pub fn set_exception(
+        &self,
+        exception: impl Into<Exception>,
+    ) -> Result<(), InvalidState<Exception>> {
+        self.shared.complete(Outcome::Exception(exception.into()), false).map_err(|error| {
+            let InvalidState { rejected: Outcome::Exception(exception), cancelled } = error else {
+                unreachable!("the rejected outcome is the one that was offered")
+            };
+            InvalidState { rejected: exception, cancelled }
+        })
+    }
+
+    /// Completes the future unless somebody was faster; whether this call won.
+    ///
+    /// Either way the work has ended: a cancelled future is marked so (clause F-16).
+    pub fn try_complete(&self, result: Result<T, Exception>) -> bool {
+        let outcome = result.map_or_else(Outcome::Exception, Outcome::Value);
+        self.shared.complete(outcome, true).is_ok()
+    }
+
+    /// The same for an outcome, which may be a cancellation; the outcome back if it came too late.
+    pub(crate) fn settle(&self, outcome: Outcome<T>) -> Result<(), Outcome<T>> {
+        match outcome {
+            Outcome::Cancelled(cancelled) => {
+                if self.shared.cancel(true) {
+                    Ok(())
+                } else {
+                    // Running work that ends cancelled can only say so as an exception.
+                    self.settle(Outcome::Exception(cancelled.into()))
+                }
+            }
+            outcome => self.shared.complete(outcome, true).map_err(|error| error.rejected),
+        }
+    }
+
+    /// The producer gives the work up: as a cancel, and the work has ended.
+    pub(crate) fn cancel_and_acknowledge(&self) {
+        self.shared.cancel(true);
+    }
+
+    /// Whether the future has been cancelled: the producer may stop early.
+    #[must_use]
+    pub fn cancelled(&self) -> bool {
+        matches!(self.shared.state.lock().phase, Phase::Cancelled { .. })
+    }
+}
+
+//= SPEC.md#f-7
+impl<T> Drop for Promise<T> {
+    fn drop(&mut self) {
+        let open = !self.shared.state.lock().phase.has_ended();
+        if open {
+            // Another handle may cancel in between: then this acknowledges it.
+            let _ = self.shared.complete(Outcome::Exception((self.abandon)()), true);
+        }
+    }
+}
+
+impl<T> ConcurrentFuture<T> {
+    fn of(shared: Arc<Shared<T>>) -> ConcurrentFuture<T> {
+        ConcurrentFuture { shared, waker: None, suspension: RemoteSuspension::default() }
+    }
+
+    /// Asks that the work not be done. Never blocks; runs callbacks in this thread if it succeeds.
+    ///
+    /// True if the future is now cancelled, also if it was before; false if it is running or finished.
+    pub fn cancel(&self) -> bool {
+        self.shared.cancel(false)
+    }
+
+    /// Whether the future is cancelled.
+    #[must_use]
+    pub fn cancelled(&self) -> bool {
+        matches!(self.shared.state.lock().phase, Phase::Cancelled { .. })
+    }
+
+    /// Whether the work has begun and can no longer be cancelled.
+    ///
+    /// A submitted coroutine stays pending, and so cancellable, until it ends.
+    #[must_use]
+    pub fn running(&self) -> bool {
+        matches!(self.shared.state.lock().phase, Phase::Running)
+    }
+
+    //= SPEC.md#f-15
+    /// Whether the future is cancelled or finished.
+    #[must_use]
+    pub fn done(&self) -> bool {
+        self.shared.state.lock().phase.is_done()
+    }
+
+    /// Whether the work has really ended: a cancelled future's may still be cleaning up (clause F-16).
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        self.shared.state.lock().phase.has_ended()
+    }
+
+    /// Whether both are handles on the same future.
+    #[must_use]
+    pub fn same_future(&self, other: &ConcurrentFuture<T>) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    /// Calls `callback` once when the future is done: in the thread that completes or cancels it, or
+    /// now, in this thread, if it is done already (clauses F-12 to F-14).
+    ///
+    /// A callback that panics is reported as a `tracing` event; its siblings run.
+    pub fn add_done_callback(&self, callback: impl FnOnce(&ConcurrentFuture<T>) + Send + 'static) {
+        let mut state = self.shared.state.lock();
+        if state.phase.is_done() {
+            drop(state);
+            //= SPEC.md#f-14
+            self.call_back(Box::new(callback));
+        } else {
+            state.callbacks.push(Box::new(callback));
+        }
+    }
+
+    //= SPEC.md#f-13
+    fn call_back(&self, callback: Callback<T>) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| callback(self))) {
+            let exception = Some(Exception::from_panic(payload));
+            report_by_default(&ExceptionContext::new("a done-callback panicked", exception), None);
+        }
+    }
+
+    /// Waits until the work has really ended (clause F-16).
+    ///
+    /// # Errors
+    /// [`ResultError::WouldDeadlock`] on the thread of the loop that does the work.
+    pub fn wait_ended(&self) -> Result<(), ResultError> {
+        self.block(None, Phase::has_ended).map(drop)
+    }
+
+    /// Waits until the work has really ended, but no longer than `timeout`; zero does not block.
+    ///
+    /// # Errors
+    /// [`ResultError::TimedOut`], or as [`ConcurrentFuture::wait_ended`].
+    pub fn wait_ended_timeout(&self, timeout: Duration) -> Result<(), ResultError> {
+        self.block(Some(timeout), Phase::has_ended).map(drop)
+    }
+
+    //= SPEC.md#f-8
+    //= SPEC.md#f-9
+    //= SPEC.md#f-10
+    //= SPEC.md#f-11
+    /// Blocks until `ready`, looking again under the lock after every wake-up and timeout.
+    fn block(
+        &self,
+        timeout: Option<Duration>,
+        ready: impl Fn(&Phase<T>) -> bool,
+    ) -> Result<MutexGuard<'_, State<T>>, ResultError> {
+        let mut state = self.shared.state.lock();
+        if ready(&state.phase) {
+            return Ok(state);
+        }
+        self.check_may_block()?;
+        if timeout == Some(Duration::ZERO) {
+            return Err(ResultError::TimedOut);
+        }
+        let deadline = Deadline::after(timeout);
+        loop {
+            let timed_out = self.shared.changed.wait_until(&mut state, deadline);
+            if ready(&state.phase) {
+                return Ok(state);
+            }
+            if timed_out {
+                return Err(ResultError::TimedOut);
+            }
+        }
+    }
+
+    //= SPEC.md#f-22
+    fn check_may_block(&self) -> Result<(), ResultError> {
+        match self.shared.worker {
+            Some(worker) if worker == thread::current_id() => Err(ResultError::WouldDeadlock),
+            _ => Ok(()),
+        }
+    }
+
+    fn subscribe(&self, waiter: &Arc<Waiter>, index: usize) -> Option<bool> {
+        let mut state = self.shared.state.lock();
+        if state.phase.is_done() {
+            return Some(matches!(state.phase, Phase::Finished(Outcome::Exception(_))));
+        }
+        state.waiters.push((Arc::clone(waiter), index));
+        None
+    }
+
+    fn unsubscribe(&self, waiter: &Arc<Waiter>) {
+        let mut state = self.shared.state.lock();
+        state.waiters.retain(|(subscribed, _)| !Arc::ptr_eq(subscribed, waiter));
+    }
+
+    /// Waits for the exception, or for the news that there is none.
+    ///
+    /// # Errors
+    /// [`ResultError::Cancelled`] or [`ResultError::WouldDeadlock`].
+    pub fn exception(&self) -> Result<Option<Exception>, ResultError> {
+        Self::stored_exception(&self.block(None, Phase::is_done)?.phase)
+    }
+
+    /// As [`ConcurrentFuture::exception`], but no longer than `timeout`; zero does not block.
+    ///
+    /// # Errors
+    /// [`ResultError::TimedOut`] as well.
+    pub fn exception_timeout(&self, timeout: Duration) -> Result<Option<Exception>, ResultError> {
+        Self::stored_exception(&self.block(Some(timeout), Phase::is_done)?.phase)
+    }
+
+    fn stored_exception(phase: &Phase<T>) -> Result<Option<Exception>, ResultError> {
+        match phase {
+            Phase::Finished(Outcome::Exception(exception)) => Ok(Some(exception.clone())),
+            Phase::Cancelled { .. } => Err(ResultError::Cancelled(Cancelled::default())),
+            _ => Ok(None),
+        }
+    }
+}
+
+impl<T: Clone> ConcurrentFuture<T> {
+    /// Waits for the result.
+    ///
+    /// # Errors
+    /// What the work failed with ([`ResultError::Exception`]), [`ResultError::Cancelled`], or
+    /// [`ResultError::WouldDeadlock`] on the thread of the loop that does the work (clause F-22).
+    pub fn result(&self) -> Result<T, ResultError> {
+        Self::stored_outcome(&self.block(None, Phase::is_done)?.phase).into_result()
+    }
+
+    /// Waits for the result, but no longer than `timeout`; zero does not block.
+    ///
+    /// # Errors
+    /// [`ResultError::TimedOut`] if the wait ended first: the work goes on, and can be waited for again
+    /// or cancelled. Otherwise as [`ConcurrentFuture::result`].
+    pub fn result_timeout(&self, timeout: Duration) -> Result<T, ResultError> {
+        Self::stored_outcome(&self.block(Some(timeout), Phase::is_done)?.phase).into_result()
+    }
+
+    /// The outcome of a done future.
+    pub(crate) fn outcome(&self) -> Option<Outcome<T>> {
+        let state = self.shared.state.lock();
+        state.phase.is_done().then(|| Self::stored_outcome(&state.phase))
+    }
+
+    fn stored_outcome(phase: &Phase<T>) -> Outcome<T> {
+        match phase {
+            Phase::Finished(outcome) => outcome.clone(),
+            Phase::Cancelled { .. } => Outcome::Cancelled(Cancelled::default()),
+            Phase::Pending | Phase::Running => unreachable!("asked only of a done future"),
+        }
+    }
+}
+
+impl<T> Clone for ConcurrentFuture<T> {
+    fn clone(&self) -> Self {
+        ConcurrentFuture::of(Arc::clone(&self.shared))
+    }
+}
+
+impl<T> Drop for ConcurrentFuture<T> {
+    fn drop(&mut self) {
+        self.suspension.end();
+        if let Some(key) = self.waker.take() {
+            let mut state = self.shared.state.lock();
+            let found = state.wakers.iter().position(|(known, _)| *known == key);
+            let withdrawn = found.map(|index| state.wakers.swap_remove(index));
+            drop(state);
+            // A waker's drop is foreign code.
+            drop(withdrawn);
+        }
+    }
+}
+
+//= SPEC.md#f-21
+impl<T: Clone + Send + 'static> Future for ConcurrentFuture<T> {
+    type Output = Result<T, Exception>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(cancelled) = Suspension::receive_here() {
+            self.shared.cancel(false);
+            self.suspension.end();
+            return Poll::Ready(Err(cancelled.into()));
+        }
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.state.lock();
+        if state.phase.is_done() {
+            let outcome = Self::stored_outcome(&state.phase);
+            drop(state);
+            self.suspension.end();
+            return Poll::Ready(outcome.into_result().map_err(Exception::from));
+        }
+        let replaced = self.register(&mut state, cx.waker());
+        drop(state);
+        drop(replaced);
+        let waker = cx.waker().clone();
+        self.suspension
+            .suspend(|port| Rc::new(AwaitedByTask { port: Rc::downgrade(port), shared, waker }));
+        Poll::Pending
+    }
+}
+
+impl<T> ConcurrentFuture<T> {
+    /// Stores the waker of this handle; the one before it is returned, to be dropped without the lock.
+    fn register(&mut self, state: &mut State<T>, waker: &Waker) -> Option<Waker> {
+        if let Some(key) = self.waker
+            && let Some((_, known)) = state.wakers.iter_mut().find(|(known, _)| *known == key)
+        {
+            return (!known.will_wake(waker)).then(|| std::mem::replace(known, waker.clone()));
+        }
+        state.next_waker += 1;
+        state.wakers.push((state.next_waker, waker.clone()));
+        self.waker = Some(state.next_waker);
+        None
+    }
+}
+
+/// A kernel task is suspended on a concurrent future: its cancel also asks that the work not be done.
+struct AwaitedByTask<T> {
+    port: std::rc::Weak<CancelPort>,
+    shared: Arc<Shared<T>>,
+    waker: Waker,
+}
+
+impl<T> Target for AwaitedByTask<T> {
+    fn cancel(&self, cancelled: &Cancelled) -> bool {
+        let Some(port) = self.port.upgrade() else { return false };
+        if self.shared.state.lock().phase.is_done() {
+            return false;
+        }
+        // Work that runs goes on by itself; the await ends now all the same.
+        port.set_pending(cancelled.clone());
+        self.shared.cancel(false);
+        self.waker.wake_by_ref();
+        true
+    }
+}
+
+impl<T> fmt::Debug for ConcurrentFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConcurrentFuture").field("state", &self.shared.state_name()).finish()
+    }
+}
+
+impl<T> fmt::Debug for Promise<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Promise").field("state", &self.shared.state_name()).finish()
+    }
+}
+
+impl<T> Shared<T> {
+    fn state_name(&self) -> &'static str {
+        match self.state.lock().phase {
+            Phase::Pending => "PENDING",
+            Phase::Running => "RUNNING",
+            Phase::Cancelled { acknowledged: false } => "CANCELLED",
+            Phase::Cancelled { acknowledged: true } => "CANCELLED_AND_NOTIFIED",
+            Phase::Finished(_) => "FINISHED",
+        }
+    }
+}

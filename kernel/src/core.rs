@@ -1,0 +1,146 @@
+//! What one loop owns on its own thread: the state that every floor above works on.
+//!
+//! No clauses of its own: data and small accessors. The running loop's core is reachable from the code
+//! it runs ([`LoopCore::current`]); while no loop runs on the thread there is none.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::io;
+use std::rc::Rc;
+
+use crate::awaiting::CancelPort;
+use crate::exception::{Exception, LoopClosed};
+use crate::executor::{Executor, ThreadPoolExecutor};
+use crate::primitives::{Arc, Clock, Pipe, Poller, thread_local};
+use crate::ready_queue::ReadyQueue;
+use crate::table::{Key, Table};
+use crate::wakeup::Gate;
+
+/// A task, whatever it yields.
+pub(crate) trait AnyTask {
+    /// Polls the coroutine once; never unwinds.
+    fn step(self: Rc<Self>);
+    /// Its submission was cancelled: as a cancel, but once only.
+    fn cancel_for_submission(&self);
+    /// The loop is gone, or the factory misused it: drops the coroutine and fails the task.
+    fn abandon(&self, why: Exception);
+    fn id(&self) -> u64;
+    fn loop_id(&self) -> u64;
+    fn name(&self) -> String;
+    fn set_name(&self, name: &str);
+    fn is_done(&self) -> bool;
+    fn cancel(&self, message: Option<&str>) -> bool;
+    fn cancelling(&self) -> usize;
+    fn uncancel(&self) -> usize;
+    fn port(&self) -> &CancelPort;
+    /// Gives the task its place in the loop's table, and queues its first step.
+    fn start(self: Rc<Self>, core: &Rc<LoopCore>);
+}
+
+/// Something kept on the loop until foreign work is done.
+type Parcel = Box<dyn FnOnce()>;
+/// Makes tasks of coroutines; both erased, see `task::factory`.
+pub(crate) type RawFactory = Rc<dyn Fn(Rc<dyn AnyTask>) -> Result<Rc<dyn AnyTask>, Exception>>;
+/// What watches a descriptor; see `event_loop::watch`.
+pub(crate) type Watcher = Rc<RefCell<dyn FnMut()>>;
+
+/// The watchers of one descriptor.
+pub(crate) struct Watched {
+    /// Told apart from a later watch of the same number.
+    pub(crate) serial: u64,
+    pub(crate) reader: Option<Watcher>,
+    pub(crate) writer: Option<Watcher>,
+}
+
+/// What `run_in_executor` uses when it is given no executor.
+pub(crate) enum DefaultExecutor {
+    /// A thread pool, made when it is first needed.
+    Unset,
+    Pool(Arc<ThreadPoolExecutor>),
+    Custom(Arc<dyn Executor>),
+    /// `shutdown_default_executor` was called, or the loop closed.
+    ShutDown,
+}
+
+pub(crate) struct LoopCore {
+    pub(crate) queue: Rc<ReadyQueue>,
+    pub(crate) tasks: RefCell<Table<Rc<dyn AnyTask>>>,
+    pub(crate) current_task: RefCell<Option<Rc<dyn AnyTask>>>,
+    pub(crate) parcels: RefCell<Table<Parcel>>,
+    pub(crate) factory: RefCell<Option<RawFactory>>,
+    pub(crate) executor: RefCell<DefaultExecutor>,
+    pub(crate) poller: RefCell<Poller>,
+    pub(crate) pipe: RefCell<Arc<Pipe>>,
+    /// By descriptor.
+    pub(crate) watched: RefCell<HashMap<i32, Watched>>,
+    /// Descriptors that reported, to be armed again before the next sleep.
+    pub(crate) disarmed: RefCell<Vec<i32>>,
+    pub(crate) running: Cell<bool>,
+    /// The run is to end after this batch.
+    pub(crate) stopping: Cell<bool>,
+}
+
+thread_local! {
+    #[allow(clippy::missing_const_for_thread_local, reason = "loom's macro takes no const block")]
+    static CURRENT: RefCell<Option<Rc<LoopCore>>> = RefCell::new(None);
+}
+
+impl LoopCore {
+    pub(crate) fn new(clock: Clock) -> io::Result<Rc<LoopCore>> {
+        let pipe = Arc::new(Pipe::new()?);
+        let poller = Poller::new(&clock, &pipe)?;
+        let gate = Gate::new(clock, Arc::clone(&pipe));
+        Ok(Rc::new(LoopCore {
+            queue: ReadyQueue::new(gate),
+            tasks: RefCell::default(),
+            current_task: RefCell::default(),
+            parcels: RefCell::default(),
+            factory: RefCell::default(),
+            executor: RefCell::new(DefaultExecutor::Unset),
+            poller: RefCell::new(poller),
+            pipe: RefCell::new(pipe),
+            watched: RefCell::default(),
+            disarmed: RefCell::default(),
+            running: Cell::new(false),
+            stopping: Cell::new(false),
+        }))
+    }
+
+    pub(crate) fn gate(&self) -> &Arc<Gate> {
+        self.queue.gate()
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        self.queue.clock()
+    }
+
+    /// The loop that is running on this thread.
+    pub(crate) fn current() -> Option<Rc<LoopCore>> {
+        CURRENT.with(|current| current.borrow().clone())
+    }
+
+    /// Whether some loop is running on this thread.
+    pub(crate) fn any_current() -> bool {
+        CURRENT.with(|current| current.borrow().is_some())
+    }
+
+    /// Makes this the thread's running loop until the guard is dropped.
+    pub(crate) fn enter(self: &Rc<Self>) -> EnteredLoop {
+        CURRENT.with(|current| *current.borrow_mut() = Some(Rc::clone(self)));
+        EnteredLoop
+    }
+
+    /// Keeps `open` on the loop until its key is posted; dropped unopened when the loop closes.
+    pub(crate) fn keep_parcel(&self, open: impl FnOnce() + 'static) -> Result<Key, LoopClosed> {
+        self.queue.check_open()?;
+        Ok(self.parcels.borrow_mut().insert_with(|_| Box::new(open)))
+    }
+}
+
+pub(crate) struct EnteredLoop;
+
+impl Drop for EnteredLoop {
+    fn drop(&mut self) {
+        let _left = CURRENT.with(|current| current.borrow_mut().take());
+    }
+}

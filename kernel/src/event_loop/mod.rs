@@ -1,0 +1,253 @@
+//! The loop's owner: runs it, stops it, closes it.
+//!
+//! Clauses S-1 to S-12, and Q-2 to Q-5 where an iteration carries them out. States: *open* and not
+//! running; *running*, while one of the `run` methods is on the stack; *closed*, for ever.
+//!
+//! An iteration (`turn`) is: decide how long to sleep, sleep, drain the pipe, take in the mail, the
+//! ready descriptors and the due timers, in that order; then run exactly what is queued now.
+//!
+//! Checks come before the guard that marks the loop as running is made, so a refused run changes
+//! nothing; the guard's drop undoes everything, whatever ends the run.
+
+mod local;
+mod turn;
+mod watch;
+
+pub use local::{LocalLoop, get_running_loop};
+pub use watch::WatchError;
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::ops::Deref;
+use std::os::fd::{AsRawFd, RawFd};
+use std::rc::Rc;
+use std::time::Duration;
+
+use std::cell::Cell;
+
+use crate::core::{DefaultExecutor, EnteredLoop, LoopCore};
+use crate::exception::{Exception, RunError, shield_from_panic};
+use crate::primitives::{Attendance, Clock};
+use crate::task;
+
+/// A single-threaded event loop; asyncio's, at the gate to other threads.
+///
+/// It belongs to the thread that made it (not `Send`). What the loop offers on its own thread is in
+/// [`LocalLoop`], to which this dereferences; what it offers to other threads is in
+/// [`LoopHandle`](crate::LoopHandle). Dropping it closes it (clause S-7).
+///
+/// ```
+/// use loopgate::{EventLoop, sleep};
+/// use std::time::Duration;
+///
+/// let event_loop = EventLoop::new()?;
+/// let answer = event_loop.run_until_complete(async {
+///     sleep(Duration::from_millis(1)).await?;
+///     Ok(42)
+/// })?;
+/// assert_eq!(answer, 42);
+/// # Ok::<(), loopgate::Exception>(())
+/// ```
+pub struct EventLoop {
+    local: LocalLoop,
+}
+
+/// Whether a single iteration asks for more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Turn {
+    /// Go on with another iteration when there is something to do.
+    Continue,
+    /// A stop was requested, and is consumed.
+    Stop,
+}
+
+impl EventLoop {
+    /// A loop on the operating system's clock.
+    ///
+    /// # Errors
+    /// The operating system's, when it has no descriptors left for the pipe and the poll.
+    pub fn new() -> io::Result<EventLoop> {
+        EventLoop::with_clock(Clock::real())
+    }
+
+    /// A loop on the given clock, for example a virtual one.
+    ///
+    /// # Errors
+    /// As [`EventLoop::new`].
+    pub fn with_clock(clock: Clock) -> io::Result<EventLoop> {
+        Ok(EventLoop { local: LocalLoop::new(LoopCore::new(clock)?) })
+    }
+
+    fn core(&self) -> &Rc<LoopCore> {
+        self.local.core()
+    }
+
+    /// Runs until [`stop`](LocalLoop::stop) (clauses S-1, S-2).
+    ///
+    /// # Errors
+    /// [`RunError`]: refused, unable to sleep, or ended by an exit request.
+    pub fn run_forever(&self) -> Result<(), RunError> {
+        let running = Running::begin(self.core())?;
+        while running.turn(None)? == Turn::Continue {}
+        Ok(())
+    }
+
+    //= SPEC.md#s-4
+    /// Runs until `future` is done, as a task; its outcome.
+    ///
+    /// # Errors
+    /// What the coroutine failed with; an exception that is [`Cancelled`](crate::Cancelled), or
+    /// [`RunError`]. If the loop was stopped first the task stays, and goes on with the next run.
+    pub fn run_until_complete<T, F>(&self, future: F) -> Result<T, Exception>
+    where
+        T: Clone + 'static,
+        F: Future<Output = Result<T, Exception>> + 'static,
+    {
+        let running = Running::begin(self.core())?;
+        let task = self.local.create_task(future)?;
+        let armed = Disarm(Rc::new(Cell::new(true)));
+        let (stop_armed, core) = (Rc::clone(&armed.0), Rc::clone(self.core()));
+        task.add_done_callback(move |_| {
+            if stop_armed.get() {
+                core.stopping.set(true);
+            }
+        });
+        while running.turn(None)? == Turn::Continue {}
+        if !task.done() {
+            return Err(RunError::StoppedBeforeDone.into());
+        }
+        Ok(task.result()?)
+    }
+
+    //= SPEC.md#s-5
+    /// Runs one iteration, sleeping no longer than `timeout`; `None` sleeps until there is work.
+    ///
+    /// With zero this is how a foreign event loop drives this one; see [`LocalLoop::poll_timeout`].
+    ///
+    /// # Errors
+    /// As [`EventLoop::run_forever`].
+    pub fn run_once(&self, timeout: Option<Duration>) -> Result<Turn, RunError> {
+        let running = Running::begin(self.core())?;
+        running.turn(timeout)
+    }
+
+    //= SPEC.md#s-6
+    /// Ends the loop: every accepted submission and every task ends, everything queued is dropped.
+    ///
+    /// Idempotent. The default executor is told to shut down, and not waited for.
+    ///
+    /// # Errors
+    /// [`RunError::AlreadyRunning`] if the loop is running: stop it first. Nothing has changed.
+    pub fn close(&self) -> Result<(), RunError> {
+        let core = self.core();
+        if core.running.get() {
+            return Err(RunError::AlreadyRunning);
+        }
+        if !core.queue.is_closed() {
+            close(core);
+        }
+        Ok(())
+    }
+}
+
+/// The done-callback of a run that is over must not stop a later one.
+struct Disarm(Rc<Cell<bool>>);
+
+impl Drop for Disarm {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
+impl Deref for EventLoop {
+    type Target = LocalLoop;
+
+    fn deref(&self) -> &LocalLoop {
+        &self.local
+    }
+}
+
+//= SPEC.md#s-7
+impl Drop for EventLoop {
+    fn drop(&mut self) {
+        // A loop cannot be dropped while a run borrows it.
+        let closed = self.close();
+        debug_assert!(closed.is_ok(), "a running loop was dropped");
+    }
+}
+
+impl AsRawFd for EventLoop {
+    //= SPEC.md#s-10
+    /// Readable when the loop was woken or a watched descriptor is ready: for a foreign event loop to
+    /// wait on. Timers and queued callbacks do not show; see [`LocalLoop::poll_timeout`].
+    fn as_raw_fd(&self) -> RawFd {
+        self.core().poller.borrow().as_raw_fd()
+    }
+}
+
+impl fmt::Debug for EventLoop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventLoop").field("local", &self.local).finish()
+    }
+}
+
+/// A run: while it lives the loop is the thread's current one.
+struct Running<'a> {
+    core: &'a Rc<LoopCore>,
+    _attendance: Attendance,
+    _entered: EnteredLoop,
+}
+
+impl<'a> Running<'a> {
+    //= SPEC.md#s-3
+    fn begin(core: &'a Rc<LoopCore>) -> Result<Running<'a>, RunError> {
+        if core.running.get() {
+            return Err(RunError::AlreadyRunning);
+        }
+        if LoopCore::any_current() {
+            return Err(RunError::OtherLoopRunning);
+        }
+        if core.queue.is_closed() {
+            return Err(RunError::Closed);
+        }
+        let entered = core.enter();
+        core.running.set(true);
+        core.gate().set_running(true);
+        let attendance = core.poller.borrow_mut().attend(&core.pipe.borrow());
+        Ok(Running { core, _attendance: attendance, _entered: entered })
+    }
+
+    fn turn(&self, longest: Option<Duration>) -> Result<Turn, RunError> {
+        turn::turn(self.core, longest)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        //= SPEC.md#s-1
+        self.core.stopping.set(false);
+        self.core.running.set(false);
+        self.core.gate().set_running(false);
+    }
+}
+
+/// First everything is refused, then everything is ended; user code runs with nothing borrowed.
+fn close(core: &Rc<LoopCore>) {
+    core.queue.close();
+    task::abandon_all(core);
+    let parcels = core.parcels.take();
+    let executor = core.executor.replace(DefaultExecutor::ShutDown);
+    let factory = core.factory.take();
+    shield_from_panic("something panicked when dropped by a closing loop", || {
+        drop(parcels);
+        if let DefaultExecutor::Pool(pool) = &executor {
+            let told = pool.shutdown(false, false);
+            debug_assert!(told.is_ok(), "only waiting can be refused");
+        }
+        drop((executor, factory));
+    });
+    watch::forget_all(core);
+    core.queue.handler().set(None);
+}

@@ -1,0 +1,151 @@
+//! One iteration.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::{Turn, watch};
+use crate::core::LoopCore;
+use crate::exception::{Exception, ExceptionContext, RunError};
+use crate::primitives::{Arc, Drained, Pipe, Until};
+use crate::ready_queue::Entry;
+use crate::wakeup::Posted;
+
+/// Sleeps no longer than `longest`, takes in what came, and runs one batch.
+pub(super) fn turn(core: &Rc<LoopCore>, longest: Option<Duration>) -> Result<Turn, RunError> {
+    // A report at the end of the last run may have asked for the exit of this one.
+    leave_if_asked(core)?;
+    let until = how_long(core, longest);
+    sleep(core, until)?;
+    core.queue.take_in_timers(core.clock().now());
+    let batch = run_batch(core);
+    watch::arm_again(core);
+    batch?;
+    Ok(if core.stopping.get() { Turn::Stop } else { Turn::Continue })
+}
+
+//= SPEC.md#s-2
+/// Not at all if there is work; otherwise until the first timer. Decides whether posters must wake.
+fn how_long(core: &LoopCore, longest: Option<Duration>) -> Until {
+    if core.queue.len() > 0 || core.stopping.get() || longest == Some(Duration::ZERO) {
+        return Until::Now;
+    }
+    //= SPEC.md#w-2
+    if !core.gate().prepare_sleep() {
+        return Until::Now;
+    }
+    let timer = core.queue.next_deadline();
+    let limit = longest.and_then(|longest| core.clock().now().checked_add(longest));
+    match timer.into_iter().chain(limit).min() {
+        Some(at) => Until::Time(at),
+        None => Until::Ready,
+    }
+}
+
+//= SPEC.md#w-5
+//= SPEC.md#w-6
+fn sleep(core: &Rc<LoopCore>, until: Until) -> Result<(), RunError> {
+    let mut ready = Vec::new();
+    // Without watched descriptors a poll that does not sleep could only find our own pipe, and what
+    // that has to say is in the inbox.
+    let woken = if until == Until::Now && core.watched.borrow().is_empty() {
+        false
+    } else {
+        core.poller.borrow_mut().poll(until, &mut ready).map_err(RunError::Poll)?
+    };
+    if woken {
+        let pipe = Arc::clone(&core.pipe.borrow());
+        // Drained before the mail is taken: a byte written after this belongs to a post taken later.
+        match pipe.drain() {
+            Ok(Drained::Empty) => {}
+            Ok(Drained::EndOfFile) => repair_pipe(core, &pipe, None)?,
+            Err(error) => repair_pipe(core, &pipe, Some(error.into()))?,
+        }
+    }
+    core.queue.wake_up();
+    //= SPEC.md#q-3
+    for readiness in ready {
+        watch::queue(core, readiness);
+    }
+    Ok(())
+}
+
+//= SPEC.md#w-8
+/// A pipe at end-of-file would be readable for ever: says so once, and makes a new one.
+fn repair_pipe(core: &LoopCore, old: &Pipe, why: Option<Exception>) -> Result<(), RunError> {
+    let new = Arc::new(Pipe::new().map_err(RunError::Poll)?);
+    core.poller.borrow_mut().replace_pipe(old, &new).map_err(RunError::Poll)?;
+    core.gate().replace_pipe(Arc::clone(&new));
+    core.pipe.replace(new);
+    let message = "the wakeup pipe was broken and has been replaced";
+    core.queue.handler().report(&ExceptionContext::new(message, why));
+    Ok(())
+}
+
+//= SPEC.md#q-2
+fn run_batch(core: &Rc<LoopCore>) -> Result<(), RunError> {
+    for _ in 0..core.queue.len() {
+        let Some(entry) = core.queue.pop() else { break };
+        perform(core, entry);
+        leave_if_asked(core)?;
+    }
+    Ok(())
+}
+
+//= SPEC.md#s-9
+/// What is left of the batch stays queued, in order.
+fn leave_if_asked(core: &LoopCore) -> Result<(), RunError> {
+    match core.queue.handler().take_exit() {
+        Some(exit) => Err(RunError::Exit(exit)),
+        None => Ok(()),
+    }
+}
+
+//= SPEC.md#q-5
+fn perform(core: &Rc<LoopCore>, entry: Entry) {
+    match entry {
+        Entry::Call(call) => guard(core, || call.run()),
+        Entry::Copy(copy) => guard(core, copy),
+        Entry::Report(context) => core.queue.handler().report(&context),
+        Entry::Step(key) | Entry::Posted(Posted::Step(key)) => {
+            let task = core.tasks.borrow().get(key).cloned();
+            if let Some(task) = task {
+                task.step();
+            }
+        }
+        Entry::Ready { fd, serial, readable, writable } => {
+            watch::call(core, fd, serial, readable, writable, |watcher| guard(core, watcher));
+        }
+        Entry::Posted(Posted::Call(call)) => guard(core, || call.run()),
+        Entry::Posted(Posted::Cancel(key)) => {
+            let task = core.tasks.borrow().get(key).cloned();
+            if let Some(task) = task {
+                task.cancel_for_submission();
+            }
+        }
+        Entry::Posted(Posted::Parcel(key)) => {
+            let parcel = core.parcels.borrow_mut().remove(key);
+            if let Some(open) = parcel {
+                guard(core, open);
+            }
+        }
+        Entry::Posted(Posted::Stop) => core.stopping.set(true),
+        // Taken in as timers, or dropped, before they reach the queue.
+        Entry::Posted(Posted::Timer(..) | Posted::Withdrawn) => {}
+    }
+}
+
+//= SPEC.md#q-4
+/// Calls user code; a panic is reported, an exit request ends the run, the batch goes on or stays.
+fn guard(core: &LoopCore, body: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(body)) {
+        let exception = Exception::from_panic(payload);
+        let handler = core.queue.handler();
+        if exception.exit_request().is_some() {
+            handler.request_exit(exception);
+        } else {
+            let context = ExceptionContext::new("a callback panicked", Some(exception));
+            handler.report(&context);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Callbacks for descriptors: asyncio's `add_reader` and `add_writer`.
+//!
+//! Clauses S-11, S-12. The poll reports edges; a descriptor that reported is armed again after the
+//! batch, which makes it report in every iteration in which it is ready.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::io;
+use std::os::fd::RawFd;
+use std::rc::Rc;
+
+use crate::core::{LoopCore, Watched, Watcher};
+use crate::exception::{ExceptionContext, LoopClosed, shield_from_panic};
+use crate::primitives::{Interest, Readiness, unique_id};
+use crate::ready_queue::Entry;
+
+/// Why a descriptor is not watched. Nothing has changed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum WatchError {
+    /// The descriptor is watched in this direction already; remove that watcher first.
+    AlreadyWatched,
+    /// The loop is closed; make a new one.
+    LoopClosed,
+    /// The operating system cannot watch it: not open, or a plain file.
+    Os(io::Error),
+}
+
+impl fmt::Display for WatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WatchError::AlreadyWatched => f.write_str(
+                "the descriptor is watched in this direction already; remove that watcher first",
+            ),
+            WatchError::LoopClosed => LoopClosed.fmt(f),
+            WatchError::Os(error) => write!(f, "the descriptor cannot be watched: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for WatchError {}
+
+/// Which of a descriptor's watchers is meant.
+#[derive(Clone, Copy)]
+pub(super) enum Direction {
+    Read,
+    Write,
+}
+
+impl Watched {
+    fn slot(&mut self, direction: Direction) -> &mut Option<Watcher> {
+        match direction {
+            Direction::Read => &mut self.reader,
+            Direction::Write => &mut self.writer,
+        }
+    }
+
+    fn interest(&self) -> Interest {
+        Interest { read: self.reader.is_some(), write: self.writer.is_some() }
+    }
+}
+
+fn token(fd: RawFd) -> Option<usize> {
+    usize::try_from(fd).ok()
+}
+
+//= SPEC.md#s-12
+pub(super) fn add(
+    core: &LoopCore,
+    fd: RawFd,
+    direction: Direction,
+    callback: impl FnMut() + 'static,
+) -> Result<(), WatchError> {
+    core.queue.check_open().map_err(|LoopClosed| WatchError::LoopClosed)?;
+    let bad_descriptor = || WatchError::Os(io::Error::from(io::ErrorKind::InvalidInput));
+    let token = token(fd).ok_or_else(bad_descriptor)?;
+    let mut watched = core.watched.borrow_mut();
+    let poller = core.poller.borrow();
+    let watcher: Watcher = Rc::new(RefCell::new(callback));
+    match watched.get_mut(&fd) {
+        Some(known) => {
+            if known.slot(direction).is_some() {
+                return Err(WatchError::AlreadyWatched);
+            }
+            poller
+                .modify(fd, token, Interest { read: true, write: true })
+                .map_err(WatchError::Os)?;
+            *known.slot(direction) = Some(watcher);
+        }
+        None => {
+            let mut new = Watched { serial: unique_id(), reader: None, writer: None };
+            *new.slot(direction) = Some(watcher);
+            poller.add(fd, token, new.interest()).map_err(WatchError::Os)?;
+            watched.insert(fd, new);
+        }
+    }
+    Ok(())
+}
+
+/// Whether there was a watcher to remove. It is dropped before this returns.
+pub(super) fn remove(core: &LoopCore, fd: RawFd, direction: Direction) -> bool {
+    let mut watched = core.watched.borrow_mut();
+    let Some(known) = watched.get_mut(&fd) else { return false };
+    let removed = known.slot(direction).take();
+    if removed.is_none() {
+        return false;
+    }
+    let interest = known.interest();
+    let poller = core.poller.borrow();
+    // The descriptor may be closed by now, and so gone from the poll: that is what was asked for.
+    let _gone = if interest.read || interest.write {
+        token(fd).map(|token| poller.modify(fd, token, interest))
+    } else {
+        watched.remove(&fd);
+        Some(poller.remove(fd))
+    };
+    drop(poller);
+    drop(watched);
+    drop(removed);
+    true
+}
+
+/// Queues what became ready.
+pub(super) fn queue(core: &LoopCore, readiness: Readiness) {
+    let Ok(fd) = RawFd::try_from(readiness.token) else { return };
+    let Some(serial) = core.watched.borrow().get(&fd).map(|known| known.serial) else { return };
+    core.disarmed.borrow_mut().push(fd);
+    let Readiness { readable, writable, .. } = readiness;
+    core.queue.push(Entry::Ready { fd, serial, readable, writable });
+}
+
+//= SPEC.md#s-11
+/// Calls the watchers that are still there, reader first.
+pub(super) fn call(
+    core: &LoopCore,
+    fd: RawFd,
+    serial: u64,
+    readable: bool,
+    writable: bool,
+    guard: impl Fn(&dyn Fn()),
+) {
+    for (ready, direction) in [(readable, Direction::Read), (writable, Direction::Write)] {
+        let watcher = match core.watched.borrow_mut().get_mut(&fd) {
+            Some(known) if known.serial == serial && ready => known.slot(direction).clone(),
+            _ => None,
+        };
+        if let Some(watcher) = watcher {
+            guard(&|| (watcher.borrow_mut())());
+        }
+    }
+}
+
+/// After the batch: what reported reports again if it is still ready.
+pub(super) fn arm_again(core: &LoopCore) {
+    if core.disarmed.borrow().is_empty() {
+        return;
+    }
+    let disarmed = core.disarmed.take();
+    for fd in disarmed {
+        let interest = core.watched.borrow().get(&fd).map(Watched::interest);
+        let (Some(interest), Some(token)) = (interest, token(fd)) else { continue };
+        let armed = core.poller.borrow().modify(fd, token, interest);
+        if let Err(error) = armed {
+            let lost = core.watched.borrow_mut().remove(&fd);
+            drop(lost);
+            let message = "a watched descriptor was closed without removing its watchers";
+            core.queue.report_later(ExceptionContext::new(message, Some(error.into())));
+        }
+    }
+}
+
+pub(super) fn forget_all(core: &LoopCore) {
+    let watched = core.watched.take();
+    for fd in watched.keys() {
+        // Closed ones are gone from the poll already.
+        let _gone = core.poller.borrow().remove(*fd);
+    }
+    shield_from_panic("a watcher panicked when dropped", || drop(watched));
+}

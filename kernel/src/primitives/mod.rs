@@ -1,0 +1,81 @@
+//! The switch: everything nondeterministic that the kernel touches, in one place.
+//!
+//! Locks, condition variables, atomics, threads, the clock, the self-pipe and the poll all come from
+//! here and from nowhere else. A side implements the same names:
+//!
+//! * `real`: parking_lot, std's atomics, an OS socket pair, epoll or kqueue through mio, and a clock
+//!   that is the OS's or a virtual one shared by loops and threads;
+//! * `model` (under `cfg(loom)`): loom, plus what loom lacks (timeouts that may fire at any moment,
+//!   spurious wake-ups, a bounded pipe), plus cures for the holes that hide interleavings from it.
+//!
+//! Nothing above this folder names `loom`, `std::sync`, `std::thread`, `Instant` or parking_lot, and
+//! `cfg(loom)` occurs nowhere else. What a side approximates is a row of SPEC.md's chapter P.
+//!
+//! Rules that both sides keep, so that the models mean something:
+//! a lock cannot be tried, only taken; no thread is ever parked, only waits on a condition variable;
+//! no sequentially consistent load or store is offered, only read-modify-writes; `Arc` is std's on
+//! both sides, its reference count an assumption (P rows of SPEC.md).
+
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "this is the one place that may name what is forbidden elsewhere"
+)]
+
+mod time;
+
+#[cfg(not(loom))]
+mod real;
+#[cfg(not(loom))]
+use real as side;
+
+#[cfg(loom)]
+pub(crate) mod model;
+#[cfg(loom)]
+use model as side;
+
+pub use side::clock::Clock;
+pub use side::thread::JoinHandle;
+pub use time::Time;
+
+pub(crate) use side::clock::Hold;
+pub(crate) use side::pipe::{Drained, Pipe};
+pub(crate) use side::poll::{Attendance, Interest, Poller, Readiness, Until};
+pub(crate) use side::sync::{AtomicBool, Condvar, Deadline, Mutex, MutexGuard};
+pub(crate) use side::thread;
+pub(crate) use side::thread_local;
+pub(crate) use std::sync::atomic::Ordering;
+
+/// std's, on both sides: its counting is not modelled.
+pub(crate) type Arc<T> = std::sync::Arc<T>;
+
+/// How a checker steers a model and reads what happened in it; with the model side's own primitives,
+/// for models of the model.
+#[cfg(loom)]
+pub mod checked {
+    pub use super::model::choice::{Assignment, Place, choose};
+    pub use super::model::environment::{Cures, Environment};
+    pub use super::model::trace::{Interleaving, Step, interleaving, note};
+    pub use super::model::{execute, most_threads, new_places, prepare};
+
+    pub use super::model::clock::Clock;
+    pub use super::model::pipe::{Drained, Pipe, Written};
+    pub use super::model::poll::{Interest, Poller, Readiness, Until};
+    pub use super::model::sync::{AtomicBool, Condvar, Deadline, Mutex, MutexGuard};
+    pub use super::model::thread::{self, JoinHandle};
+    pub use std::sync::{Arc, atomic::Ordering};
+}
+
+/// Nothing is steered on the real side.
+#[cfg(not(loom))]
+pub mod checked {}
+
+/// A number that no other call in this process returns.
+///
+/// Not modelled: nothing in the kernel branches on which number it gets, only on equality.
+pub(crate) fn unique_id() -> u64 {
+    use std::sync::atomic::AtomicU64;
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    // Relaxed: the number alone is used, nothing is published through it.
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}

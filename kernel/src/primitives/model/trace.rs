@@ -1,0 +1,118 @@
+//! The steps of the execution that is running: what a failure prints.
+//!
+//! Recorded after the operation took effect, so the order of the record is the order of the effects.
+//! Nothing reads it but reports: it is no part of what is explored.
+
+use std::borrow::Cow;
+use std::panic::Location;
+
+use super::roster::me;
+use super::sync::Object;
+use super::with;
+
+/// The steps so far.
+#[derive(Debug, Default)]
+pub(super) struct Trace {
+    steps: Vec<Recorded>,
+}
+
+#[derive(Debug)]
+struct Recorded {
+    thread: usize,
+    operation: &'static str,
+    object: Option<Object>,
+    value: Cow<'static, str>,
+    at: Option<&'static Location<'static>>,
+}
+
+/// One visible step of one thread.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Index into [`Interleaving::threads`].
+    pub thread: usize,
+    /// What was done.
+    pub operation: &'static str,
+    /// To what: a type's name and a number within the execution; empty if to nothing.
+    pub object: String,
+    /// The value read or written, or the outcome; may be empty.
+    pub value: String,
+    /// The caller's `file.rs:line`; empty if it is not known.
+    pub at: String,
+}
+
+/// An execution, as far as it went.
+#[derive(Clone, Debug)]
+pub struct Interleaving {
+    /// The names of the threads, the main thread first.
+    pub threads: Vec<String>,
+    /// What they did, in order.
+    pub steps: Vec<Step>,
+}
+
+impl Trace {
+    pub(super) fn restart(&mut self) {
+        self.steps.clear();
+    }
+}
+
+pub(super) fn record(
+    operation: &'static str,
+    object: Option<Object>,
+    value: impl Into<Cow<'static, str>>,
+    at: &'static Location<'static>,
+) {
+    push(operation, object, value.into(), Some(at));
+}
+
+/// A step whose place in the source is not known, such as an unlock by a drop.
+pub(super) fn record_anywhere(operation: &'static str, object: Option<Object>) {
+    push(operation, object, Cow::Borrowed(""), None);
+}
+
+fn push(
+    operation: &'static str,
+    object: Option<Object>,
+    value: Cow<'static, str>,
+    at: Option<&'static Location<'static>>,
+) {
+    let thread = me();
+    with(|run| run.trace.steps.push(Recorded { thread, operation, object, value, at }));
+}
+
+/// Adds a remark of the model's to the record of the calling thread.
+#[track_caller]
+pub fn note(text: impl Into<Cow<'static, str>>) {
+    record("note:", None, text, Location::caller());
+}
+
+/// The execution so far; `None` if it cannot be looked at just now.
+///
+/// May be called by a panic hook.
+#[must_use]
+pub fn interleaving() -> Option<Interleaving> {
+    super::RUN.with(|run| {
+        let run = run.try_borrow().ok()?;
+        let steps = run.trace.steps.iter().map(|recorded| Step {
+            thread: recorded.thread,
+            operation: recorded.operation,
+            object: recorded
+                .object
+                .map_or_else(String::new, |object| run.roster.object_name(object)),
+            value: recorded.value.clone().into_owned(),
+            at: recorded.at.map_or_else(String::new, short),
+        });
+        Some(Interleaving { threads: run.roster.names(), steps: steps.collect() })
+    })
+}
+
+/// The file's name, with its folder where the name alone says nothing, and the line.
+fn short(at: &'static Location<'static>) -> String {
+    let mut parts = at.file().rsplit('/');
+    let file = parts.next().unwrap_or_default();
+    match parts.next() {
+        Some(folder) if file == "mod.rs" || file == "lib.rs" => {
+            format!("{folder}/{file}:{}", at.line())
+        }
+        _ => format!("{file}:{}", at.line()),
+    }
+}

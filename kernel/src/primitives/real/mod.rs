@@ -1,0 +1,9 @@
+//! The side that ships: parking_lot, std's atomics and threads, an OS pipe, epoll or kqueue.
+
+pub(crate) mod clock;
+pub(crate) mod pipe;
+pub(crate) mod poll;
+pub(crate) mod sync;
+pub(crate) mod thread;
+
+pub(crate) use std::thread_local;

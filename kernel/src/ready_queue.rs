@@ -1,0 +1,189 @@
+//! What the loop will do next, in one order for every thread.
+//!
+//! Clauses. The queue is the loop thread's own; posts of other threads wait in the gate's
+//! inbox and are appended here. Before the loop thread appends anything it takes in the mail, so that a
+//! post which happened before is ahead of it (clause Q-1); one relaxed load pays for that.
+//!
+//! After `close` nothing is queued any more: completions and reports take effect at once, so that
+//! nobody is stranded, and everything else is dropped.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use crate::exception::{ExceptionContext, HandlerSlot, LoopClosed};
+use crate::handle::{Call, LocalCall};
+use crate::primitives::{Arc, Clock, Time};
+use crate::table::Key;
+use crate::timers::{TimerCall, Timers};
+use crate::wakeup::{Gate, Posted};
+
+/// One thing for the loop to do.
+pub(crate) enum Entry {
+    /// Call a callback of the loop thread.
+    Call(Rc<dyn Call>),
+    /// Step a task.
+    Step(Key),
+    /// Call what watches a descriptor, if it still does.
+    Ready { fd: i32, serial: u64, readable: bool, writable: bool },
+    /// Pass an outcome on. Also done when the loop closes.
+    Copy(Box<dyn FnOnce()>),
+    /// Tell the exception handler. Also done when the loop closes.
+    Report(ExceptionContext),
+    /// What another thread asked for.
+    Posted(Posted),
+}
+
+pub(crate) struct ReadyQueue {
+    gate: Arc<Gate>,
+    entries: RefCell<VecDeque<Entry>>,
+    timers: RefCell<Timers>,
+    handler: HandlerSlot,
+    /// An empty vector, swapped with the inbox so that neither is allocated anew.
+    spare: RefCell<Vec<Posted>>,
+    closed: Cell<bool>,
+}
+
+impl ReadyQueue {
+    pub(crate) fn new(gate: Arc<Gate>) -> Rc<ReadyQueue> {
+        Rc::new(ReadyQueue {
+            gate,
+            entries: RefCell::default(),
+            timers: RefCell::default(),
+            handler: HandlerSlot::default(),
+            spare: RefCell::default(),
+            closed: Cell::new(false),
+        })
+    }
+
+    pub(crate) fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        self.gate.clock()
+    }
+
+    pub(crate) fn handler(&self) -> &HandlerSlot {
+        &self.handler
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
+    pub(crate) fn check_open(&self) -> Result<(), LoopClosed> {
+        if self.closed.get() { Err(LoopClosed) } else { Ok(()) }
+    }
+
+    /// Queues a callback.
+    pub(crate) fn call_soon(
+        &self,
+        callback: impl FnOnce() + 'static,
+    ) -> Result<Rc<dyn Call>, LoopClosed> {
+        self.check_open()?;
+        let call = LocalCall::erased(callback);
+        self.push(Entry::Call(Rc::clone(&call)));
+        Ok(call)
+    }
+
+    //= SPEC.md#q-1
+    /// Appends behind everything that was scheduled before, by any thread.
+    pub(crate) fn push(&self, entry: Entry) {
+        if self.closed.get() {
+            return self.end(entry);
+        }
+        if self.gate.has_mail() {
+            self.take_in_mail(|gate, mail| gate.take_mail(mail));
+        }
+        self.entries.borrow_mut().push_back(entry);
+    }
+
+    /// Sets a timer; ties are in order with timers that other threads set before.
+    pub(crate) fn insert_timer(&self, when: Time, call: TimerCall) {
+        if self.gate.has_mail() {
+            self.take_in_mail(|gate, mail| gate.take_mail(mail));
+        }
+        self.timers.borrow_mut().insert(when, call);
+    }
+
+    /// The loop has woken: takes in the mail, and posts to come need not wake it.
+    pub(crate) fn wake_up(&self) {
+        self.take_in_mail(|gate, mail| gate.wake_up(mail));
+    }
+
+    fn take_in_mail(&self, take: impl FnOnce(&Gate, &mut Vec<Posted>)) {
+        let mut mail = self.spare.take();
+        take(&self.gate, &mut mail);
+        for posted in mail.drain(..) {
+            match posted {
+                Posted::Timer(when, call) => {
+                    self.timers.borrow_mut().insert(when, TimerCall::Shared(call));
+                }
+                Posted::Withdrawn => {}
+                posted => self.entries.borrow_mut().push_back(Entry::Posted(posted)),
+            }
+        }
+        self.spare.replace(mail);
+    }
+
+    //= SPEC.md#q-3
+    /// Appends the timers whose deadline has come, behind everything else that is ready.
+    pub(crate) fn take_in_timers(&self, now: Time) {
+        loop {
+            let due = self.timers.borrow_mut().pop_due(now);
+            let entry = match due {
+                None => return,
+                Some(TimerCall::Local(call)) => Entry::Call(call),
+                Some(TimerCall::Shared(call)) => Entry::Posted(Posted::Call(call)),
+            };
+            self.entries.borrow_mut().push_back(entry);
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        self.timers.borrow_mut().next_deadline()
+    }
+
+    pub(crate) fn pop(&self) -> Option<Entry> {
+        self.entries.borrow_mut().pop_front()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.borrow().len()
+    }
+
+    pub(crate) fn timer_count(&self) -> usize {
+        self.timers.borrow().len()
+    }
+
+    /// Tells the exception handler in a later turn: for reports that arise where it must not be called.
+    pub(crate) fn report_later(&self, context: ExceptionContext) {
+        self.push(Entry::Report(context));
+    }
+
+    /// Refuses everything from here on and ends what is queued.
+    pub(crate) fn close(&self) {
+        self.closed.set(true);
+        let posted = self.gate.close();
+        let entries = self.entries.take();
+        let timers = self.timers.take();
+        for entry in entries.into_iter().chain(posted.into_iter().map(Entry::Posted)) {
+            self.end(entry);
+        }
+        crate::exception::shield_from_panic("a timer's callback panicked when dropped", || {
+            drop(timers)
+        });
+    }
+
+    /// What becomes of an entry that will never have its turn: outcomes and reports arrive all the same.
+    fn end(&self, entry: Entry) {
+        crate::exception::shield_from_panic("a callback panicked when the loop closed", || {
+            match entry {
+                Entry::Copy(copy) => copy(),
+                Entry::Report(context) => self.handler.report(&context),
+                dropped => drop(dropped),
+            }
+        });
+    }
+}

@@ -1,0 +1,376 @@
+//! Cancels with a border: timeouts, waiting with a limit, shields, and gathering.
+//!
+//! Clauses O-1 to O-8. A timeout is a cancel that its scope asks for and takes back: it counts the
+//! task's requests when it is entered, and when it is left with that count restored the cancel that is
+//! leaving was its own. A cancel that nothing inside the scope takes stops at the scope: what it
+//! encloses is dropped there, not the whole coroutine (clause O-3).
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use crate::awaiting::{CancelPort, Suspension, Target};
+use crate::core::{AnyTask, LoopCore};
+use crate::exception::{Cancelled, Exception};
+use crate::future::LoopFuture;
+use crate::handle::{Call, LocalCall};
+use crate::task::{NoRunningLoop, Task};
+use crate::timers::{DeadlineOverflow, TimerCall};
+
+/// The time was up; asyncio's `TimeoutError`.
+///
+/// From a timeout of the *work*. A wait of a thread that ends early is
+/// [`ResultError::TimedOut`](crate::ResultError::TimedOut), so the two cannot be confused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeoutError;
+
+impl fmt::Display for TimeoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the time was up")
+    }
+}
+
+impl std::error::Error for TimeoutError {}
+
+/// A timeout cancels the task around it, so there has to be one; await it in a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotInTask;
+
+impl fmt::Display for NotInTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a timeout was awaited outside a task; create a task for it")
+    }
+}
+
+impl std::error::Error for NotInTask {}
+
+//= SPEC.md#o-1
+//= SPEC.md#o-2
+//= SPEC.md#o-4
+/// Runs `future` in the current task for no longer than `delay`.
+///
+/// When the time is up the task is cancelled at its await inside `future`, which may clean up; the
+/// cancel that then leaves becomes a [`TimeoutError`]. A value or another exception passes through, and
+/// so does a cancel that somebody else asked for. With a zero delay `future` is not begun.
+///
+/// ```
+/// use loopgate::{EventLoop, TimeoutError, sleep, timeout};
+/// use std::time::Duration;
+///
+/// let event_loop = EventLoop::with_clock(loopgate::Clock::virtual_time())?;
+/// let error = event_loop
+///     .run_until_complete(timeout(Duration::from_secs(1), sleep(Duration::from_secs(60))))
+///     .unwrap_err();
+/// assert!(error.is::<TimeoutError>());
+/// # Ok::<(), loopgate::Exception>(())
+/// ```
+///
+/// # Errors
+/// What `future` ended with, [`TimeoutError`], [`NoRunningLoop`], [`NotInTask`] or [`DeadlineOverflow`].
+pub async fn timeout<T>(
+    delay: Duration,
+    future: impl Future<Output = Result<T, Exception>>,
+) -> Result<T, Exception> {
+    let core = LoopCore::current().ok_or(NoRunningLoop)?;
+    let task = core.current_task.borrow().clone().ok_or(NotInTask)?;
+    //= SPEC.md#o-6
+    if delay.is_zero() {
+        return Err(TimeoutError.into());
+    }
+    let when = core.clock().now().checked_add(delay).ok_or(DeadlineOverflow)?;
+    let mut expiry = Expiry::set(&core, task, when);
+    let result = stop_cancel_here(future).await;
+    let own_cancel = expiry.settle();
+    match result {
+        Err(exception) if own_cancel && exception.is_cancelled() => Err(TimeoutError.into()),
+        result => result,
+    }
+}
+
+/// A timer that cancels a task, and what has to be taken back when its scope is left.
+struct Expiry {
+    task: Rc<dyn AnyTask>,
+    timer: Rc<dyn Call>,
+    expired: Rc<Cell<bool>>,
+    requests_at_entry: usize,
+    settled: bool,
+}
+
+impl Expiry {
+    fn set(core: &LoopCore, task: Rc<dyn AnyTask>, when: crate::Time) -> Expiry {
+        let expired = Rc::new(Cell::new(false));
+        let (fire, of) = (Rc::clone(&expired), Rc::clone(&task));
+        let timer = LocalCall::erased(move || {
+            fire.set(true);
+            of.cancel(None);
+        });
+        core.queue.insert_timer(when, TimerCall::Local(Rc::clone(&timer)));
+        let requests_at_entry = task.cancelling();
+        Expiry { task, timer, expired, requests_at_entry, settled: false }
+    }
+
+    /// The scope is left; true if a cancel that leaves now is the timer's and nobody else's.
+    fn settle(&mut self) -> bool {
+        self.settled = true;
+        self.timer.cancel();
+        if !self.expired.get() || self.task.uncancel() > self.requests_at_entry {
+            return false;
+        }
+        // Not delivered: the value came in the same step. It was this scope's, and goes with it.
+        drop(self.task.port().take_pending());
+        true
+    }
+}
+
+impl Drop for Expiry {
+    fn drop(&mut self) {
+        // The scope was dropped at its await.
+        if !self.settled {
+            self.settle();
+        }
+    }
+}
+
+//= SPEC.md#o-3
+/// Awaits `future`; a cancel that nothing in it takes drops it here.
+async fn stop_cancel_here<T>(
+    future: impl Future<Output = Result<T, Exception>>,
+) -> Result<T, Exception> {
+    let mut future = pin!(Some(future));
+    poll_fn(move |cx| {
+        let Some(running) = future.as_mut().as_pin_mut() else {
+            unreachable!("not polled again after it was ready")
+        };
+        let polled = running.poll(cx);
+        let refused = match &polled {
+            Poll::Ready(_) => None,
+            Poll::Pending => CancelPort::current().and_then(|port| port.take_pending()),
+        };
+        if polled.is_ready() || refused.is_some() {
+            future.set(None);
+        }
+        match refused {
+            Some(cancelled) => Poll::Ready(Err(cancelled.into())),
+            None => polled,
+        }
+    })
+    .await
+}
+
+//= SPEC.md#o-5
+/// Waits for `future` no longer than `delay`, and returns only when it has really ended.
+///
+/// As [`timeout`], and with a zero delay: a [`Task`] or [`LoopFuture`] that is done gives its result, a
+/// task that is not done is cancelled and waited for, anything else is not begun.
+///
+/// # Errors
+/// As [`timeout`].
+pub async fn wait_for<T, F>(delay: Duration, future: F) -> Result<T, Exception>
+where
+    T: Clone + 'static,
+    F: Future<Output = Result<T, Exception>> + 'static,
+{
+    if !delay.is_zero() {
+        return timeout(delay, future).await;
+    }
+    let any: &dyn std::any::Any = &future;
+    if let Some(task) = any.downcast_ref::<Task<T>>() {
+        let cancelled = task.cancel();
+        return match task.clone().await {
+            Err(exception) if cancelled && exception.is_cancelled() => Err(TimeoutError.into()),
+            result => result,
+        };
+    }
+    match any.downcast_ref::<LoopFuture<T>>() {
+        Some(done) if done.done() => Ok(done.result()?),
+        _ => Err(TimeoutError.into()),
+    }
+}
+
+//= SPEC.md#o-7
+/// Awaits a task without handing it the awaiting task's cancel.
+///
+/// ```
+/// use loopgate::{shield, sleep};
+/// use std::time::Duration;
+///
+/// let event_loop = loopgate::EventLoop::with_clock(loopgate::Clock::virtual_time())?;
+/// let inner = event_loop.create_task(async { sleep(Duration::from_secs(1)).await.map(|()| 3) })?;
+/// let outer = event_loop.create_task(shield(inner.clone()))?;
+/// event_loop.call_soon({ let outer = outer.clone(); move || { outer.cancel(); } })?;
+/// assert_eq!(event_loop.run_until_complete(inner)?, 3);
+/// assert!(outer.cancelled());
+/// # Ok::<(), loopgate::Exception>(())
+/// ```
+pub fn shield<T: Clone + 'static>(task: Task<T>) -> Shield<T> {
+    Shield {
+        outcome: task.outcome().clone(),
+        _task: task,
+        stopped: Rc::default(),
+        suspension: Suspension::default(),
+    }
+}
+
+/// The future of [`shield`].
+#[must_use = "a shield does nothing unless awaited"]
+pub struct Shield<T: Clone + 'static> {
+    outcome: LoopFuture<T>,
+    _task: Task<T>,
+    stopped: Rc<Stopped>,
+    suspension: Suspension,
+}
+
+/// A cancel that ends the await and goes no further.
+#[derive(Default)]
+struct Stopped {
+    cancelled: RefCell<Option<Cancelled>>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Target for Rc<Stopped> {
+    fn cancel(&self, cancelled: &Cancelled) -> bool {
+        let Some(waker) = self.waker.take() else { return false };
+        self.cancelled.replace(Some(cancelled.clone()));
+        waker.wake();
+        true
+    }
+}
+
+impl<T: Clone + 'static> Future for Shield<T> {
+    type Output = Result<T, Exception>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let stopped = Rc::clone(&self.stopped);
+        let cancelled = stopped.cancelled.take();
+        let cancelled = cancelled.or_else(Suspension::receive_here);
+        if let Some(cancelled) = cancelled {
+            self.suspension.end();
+            return Poll::Ready(Err(cancelled.into()));
+        }
+        let polled = self.outcome.poll_outcome(cx);
+        match polled {
+            Poll::Ready(_) => self.suspension.end(),
+            Poll::Pending => {
+                stopped.waker.replace(Some(cx.waker().clone()));
+                self.suspension.suspend(|| Rc::new(stopped));
+            }
+        }
+        polled
+    }
+}
+
+impl<T: Clone + 'static> fmt::Debug for Shield<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shield").field("outcome", &self.outcome).finish()
+    }
+}
+
+//= SPEC.md#o-8
+/// Awaits several tasks at once; their results in the order of the arguments.
+///
+/// The first exception is yielded at once and the other tasks go on. Cancelling the awaiting task
+/// cancels them all, and waits for their end.
+///
+/// ```
+/// let event_loop = loopgate::EventLoop::new()?;
+/// let tasks = vec![event_loop.create_task(async { Ok(1) })?, event_loop.create_task(async { Ok(2) })?];
+/// assert_eq!(event_loop.run_until_complete(loopgate::gather(tasks))?, [1, 2]);
+/// # Ok::<(), loopgate::Exception>(())
+/// ```
+pub fn gather<T: Clone + 'static>(tasks: Vec<Task<T>>) -> Gather<T> {
+    let outcomes = tasks.iter().map(|task| Some(task.outcome().clone())).collect();
+    let results = tasks.iter().map(|_| None).collect();
+    Gather {
+        outcomes,
+        results,
+        all: Rc::new(All { tasks, cancelled: RefCell::new(None) }),
+        suspension: Suspension::default(),
+    }
+}
+
+/// The future of [`gather`].
+#[must_use = "a gathering does nothing unless awaited"]
+pub struct Gather<T: Clone + 'static> {
+    /// `None` once the result is there.
+    outcomes: Vec<Option<LoopFuture<T>>>,
+    results: Vec<Option<Result<T, Exception>>>,
+    all: Rc<All<T>>,
+    suspension: Suspension,
+}
+
+struct All<T: Clone + 'static> {
+    tasks: Vec<Task<T>>,
+    /// Set when the awaiting task was cancelled: then the end of all is waited for.
+    cancelled: RefCell<Option<Cancelled>>,
+}
+
+impl<T: Clone + 'static> Target for Rc<All<T>> {
+    fn cancel(&self, cancelled: &Cancelled) -> bool {
+        let mut taken = false;
+        for task in &self.tasks {
+            taken |= match cancelled.message() {
+                Some(message) => task.cancel_with_message(message),
+                None => task.cancel(),
+            };
+        }
+        if taken {
+            self.cancelled.replace(Some(cancelled.clone()));
+        }
+        taken
+    }
+}
+
+// Nothing in it is polled in place.
+impl<T: Clone + 'static> Unpin for Gather<T> {}
+
+impl<T: Clone + 'static> Future for Gather<T> {
+    type Output = Result<Vec<T>, Exception>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let all = Rc::clone(&self.all);
+        if let Some(cancelled) = Suspension::receive(|| Rc::new(Rc::clone(&all))) {
+            self.suspension.end();
+            return Poll::Ready(Err(cancelled.into()));
+        }
+        let this = &mut *self;
+        for (outcome, result) in this.outcomes.iter_mut().zip(&mut this.results) {
+            if let Some(future) = outcome
+                && let Poll::Ready(ready) = future.poll_outcome(cx)
+            {
+                *outcome = None;
+                *result = Some(ready);
+            }
+        }
+        let all_ended = this.outcomes.iter().all(Option::is_none);
+        let cancelled = all.cancelled.borrow().clone();
+        let failed =
+            this.results.iter().flatten().find_map(|result| result.as_ref().err().cloned());
+        let ready = match (cancelled, failed) {
+            (Some(cancelled), _) if all_ended => Some(Err(cancelled.into())),
+            (Some(_), _) => None,
+            (None, Some(exception)) => Some(Err(exception)),
+            (None, None) if all_ended => Some(this.results.drain(..).flatten().collect()),
+            (None, None) => None,
+        };
+        match ready {
+            Some(ready) => {
+                this.suspension.end();
+                Poll::Ready(ready)
+            }
+            None => {
+                this.suspension.suspend(|| Rc::new(all));
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<T: Clone + 'static> fmt::Debug for Gather<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gather").field("tasks", &self.all.tasks).finish()
+    }
+}

@@ -1,0 +1,152 @@
+//! Work that crosses threads, each way a few lines over `chain`.
+//!
+//! Clauses U-1 to U-5. A submission is one posted callback that owns the promise of its result: it is
+//! run, or dropped when the loop closes, and a dropped promise finishes its future. So whatever becomes
+//! of the loop, an accepted submission ends.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::rc::Rc;
+
+use crate::chain;
+use crate::concurrent::{self, ConcurrentFuture, Promise};
+use crate::core::{DefaultExecutor, LoopCore};
+use crate::exception::{Exception, ExceptionContext, LoopClosed, Outcome};
+use crate::executor::{Executor, SubmitError, ThreadPoolExecutor, Work};
+use crate::future::LoopFuture;
+use crate::handle::{ArcCall, SharedCall};
+use crate::primitives::{Arc, Time};
+use crate::task;
+use crate::wakeup::{Gate, Posted, Refused};
+
+/// Why a loop did not take what another thread handed it. Nothing was queued.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum PostError {
+    /// The loop is closed; make a new one.
+    LoopClosed,
+    /// The loop sleeps and could not be woken; the work was withdrawn (clause W-7).
+    WakeFailed(io::Error),
+}
+
+impl fmt::Display for PostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PostError::LoopClosed => LoopClosed.fmt(f),
+            PostError::WakeFailed(error) => {
+                write!(f, "the event loop cannot be woken, the work was withdrawn: {error}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for PostError {}
+
+/// Posts a callback; refused it is dropped before this returns.
+pub(crate) fn post(gate: &Gate, posted: Posted) -> Result<(), PostError> {
+    gate.post(posted).map_err(|Refused { posted, wake_error }| {
+        drop(posted);
+        wake_error.map_or(PostError::LoopClosed, PostError::WakeFailed)
+    })
+}
+
+/// Posts a callback to be called now, or at a moment.
+pub(crate) fn post_call(
+    gate: &Gate,
+    when: Option<Time>,
+    callback: impl FnOnce() + Send + 'static,
+) -> Result<ArcCall, PostError> {
+    let call = SharedCall::erased(callback);
+    let posted = match when {
+        None => Posted::Call(Arc::clone(&call)),
+        Some(when) => Posted::Timer(when, Arc::clone(&call)),
+    };
+    post(gate, posted)?;
+    Ok(call)
+}
+
+//= SPEC.md#u-1
+//= SPEC.md#u-2
+//= SPEC.md#u-3
+/// Has the loop build a coroutine, make a task of it, and chain that to the returned future.
+pub(crate) fn run_coroutine_threadsafe<T, F>(
+    gate: &Arc<Gate>,
+    build: impl FnOnce() -> F + Send + 'static,
+) -> Result<ConcurrentFuture<T>, PostError>
+where
+    T: Clone + Send + 'static,
+    F: Future<Output = Result<T, Exception>> + 'static,
+{
+    //= SPEC.md#c-8
+    let (promise, future) = concurrent::pair(Some(gate.owner()), || LoopClosed.into());
+    let submission = future.clone();
+    post_call(gate, None, move || begin(build, promise, &submission))?;
+    Ok(future)
+}
+
+/// On the loop: the submission's turn has come.
+fn begin<T, F>(build: impl FnOnce() -> F, promise: Promise<T>, submission: &ConcurrentFuture<T>)
+where
+    T: Clone + Send + 'static,
+    F: Future<Output = Result<T, Exception>> + 'static,
+{
+    let Some(core) = LoopCore::current() else { return };
+    let built = std::panic::catch_unwind(std::panic::AssertUnwindSafe(build));
+    let made = built
+        .map_err(Exception::from_panic)
+        .and_then(|coroutine| task::create_task(&core, coroutine));
+    match made {
+        Ok(task) => task.chain_to(promise, submission),
+        //= SPEC.md#t-15
+        //= SPEC.md#t-16
+        Err(exception) => {
+            // The submitter first: an exit request that follows must not strand it.
+            let _ = promise.settle(Outcome::Exception(exception.clone()));
+            let handler = core.queue.handler();
+            if exception.exit_request().is_some() {
+                return handler.request_exit(exception);
+            }
+            let message = "a submitted coroutine could not be made into a task";
+            handler.report(&ExceptionContext::new(message, Some(exception)));
+        }
+    }
+}
+
+//= SPEC.md#u-4
+//= SPEC.md#u-5
+/// Runs `function` elsewhere and gives a loop future of its result.
+pub(crate) fn run_in_executor<T>(
+    core: &Rc<LoopCore>,
+    executor: Option<&dyn Executor>,
+    function: impl FnOnce() -> Result<T, Exception> + Send + 'static,
+) -> Result<LoopFuture<T>, SubmitError>
+where
+    T: Clone + Send + 'static,
+{
+    if core.queue.is_closed() {
+        return Err(SubmitError::LoopClosed);
+    }
+    let hold = core.clock().hold();
+    let (work, future) = Work::new(function);
+    match executor {
+        Some(executor) => executor.execute(work)?,
+        None => default_executor(core)?.execute(work)?,
+    }
+    chain::concurrent_to_loop(core, future, hold).map_err(|LoopClosed| SubmitError::LoopClosed)
+}
+
+fn default_executor(core: &LoopCore) -> Result<Arc<dyn Executor>, SubmitError> {
+    let mut slot = core.executor.borrow_mut();
+    match &*slot {
+        DefaultExecutor::Custom(executor) => Ok(Arc::clone(executor)),
+        DefaultExecutor::Pool(pool) => Ok(Arc::clone(pool) as Arc<dyn Executor>),
+        DefaultExecutor::ShutDown => Err(SubmitError::ShutDown),
+        DefaultExecutor::Unset => {
+            let pool = ThreadPoolExecutor::new().expect("the default size is not zero");
+            let pool = Arc::new(pool);
+            *slot = DefaultExecutor::Pool(Arc::clone(&pool));
+            Ok(pool)
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! A slab whose keys are never taken for one another: plain numbers that may cross threads.
+
+use slab::Slab;
+
+/// Names one entry of one [`Table`], for ever: a removed entry's key finds nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Key {
+    index: usize,
+    serial: u64,
+}
+
+pub(crate) struct Table<V> {
+    slab: Slab<(u64, V)>,
+    inserted: u64,
+}
+
+impl<V> Default for Table<V> {
+    fn default() -> Self {
+        Table { slab: Slab::new(), inserted: 0 }
+    }
+}
+
+impl<V> Table<V> {
+    /// Inserts the value that `make` builds from its own key.
+    pub(crate) fn insert_with(&mut self, make: impl FnOnce(Key) -> V) -> Key {
+        self.inserted += 1;
+        let entry = self.slab.vacant_entry();
+        let key = Key { index: entry.key(), serial: self.inserted };
+        entry.insert((key.serial, make(key)));
+        key
+    }
+
+    pub(crate) fn get(&self, key: Key) -> Option<&V> {
+        self.slab.get(key.index).filter(|(serial, _)| *serial == key.serial).map(|(_, value)| value)
+    }
+
+    pub(crate) fn remove(&mut self, key: Key) -> Option<V> {
+        self.get(key)?;
+        Some(self.slab.remove(key.index).1)
+    }
+
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
+        self.slab.iter().map(|(_, (_, value))| value)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slab.len()
+    }
+}

@@ -1,0 +1,95 @@
+//! Cancelling a task: requests are counted, delivered once, and can be taken back until then.
+//!
+//! Clauses T-5 to T-12. A cancel goes to whatever the task is suspended on; if nothing takes it, it
+//! waits in the task's port and a step is queued to deliver it. `cancelling` counts requests and is
+//! lowered by `uncancel` alone: a scope that caused one can so tell its own cancel from anybody else's.
+//!
+//! The cancel of a submission comes in twice: as a posted message that makes the task step, and as the
+//! submission's own state, looked at when a step begins. Whichever is first counts, once.
+
+use std::cell::{Cell, RefCell};
+
+use super::{Shared, Task};
+use crate::exception::Cancelled;
+
+#[derive(Default)]
+pub(super) struct CancelState {
+    requests: Cell<usize>,
+    submission_seen: Cell<bool>,
+    /// Asks whether the submission is cancelled.
+    probe: RefCell<Option<Box<dyn Fn() -> bool>>>,
+}
+
+impl CancelState {
+    pub(super) fn requests(&self) -> usize {
+        self.requests.get()
+    }
+
+    pub(super) fn watch_submission(&self, probe: impl Fn() -> bool + 'static) {
+        self.probe.replace(Some(Box::new(probe)));
+    }
+
+    pub(super) fn submission_cancelled(&self) -> bool {
+        !self.submission_seen.get() && self.probe.borrow().as_ref().is_some_and(|probe| probe())
+    }
+
+    /// True for the first of the two ways in which the cancel arrives.
+    pub(super) fn mark_submission_seen(&self) -> bool {
+        !self.submission_seen.replace(true)
+    }
+}
+
+impl<T: Clone + 'static> Shared<T> {
+    //= SPEC.md#t-5
+    //= SPEC.md#t-6
+    pub(super) fn cancel_with(&self, cancelled: Cancelled) -> bool {
+        if self.outcome.done() {
+            // Whoever cancels a failed task knows of it.
+            self.outcome.mark_retrieved();
+            return false;
+        }
+        self.cancel.requests.set(self.cancel.requests.get() + 1);
+        if !self.port.offer(&cancelled) {
+            self.port.set_pending(cancelled);
+            self.wake();
+        }
+        true
+    }
+
+    //= SPEC.md#t-12
+    pub(super) fn take_back_cancel(&self) -> usize {
+        let left = self.cancel.requests().saturating_sub(1);
+        self.cancel.requests.set(left);
+        if left == 0 {
+            drop(self.port.take_pending());
+        }
+        left
+    }
+}
+
+impl<T: Clone + 'static> Task<T> {
+    /// Asks the task to end: the kernel awaitable that it is suspended on yields `Err(Cancelled)`.
+    ///
+    /// The coroutine may clean up, go on, or fail (clause T-8); suspended in a foreign awaitable it is
+    /// dropped (clause T-9). Returns at once; false if the task is done.
+    pub fn cancel(&self) -> bool {
+        self.shared.cancel_with(Cancelled::default())
+    }
+
+    /// Cancels with a message, which the coroutine finds in its [`Cancelled`].
+    pub fn cancel_with_message(&self, message: &str) -> bool {
+        self.shared.cancel_with(Cancelled::with_message(message))
+    }
+
+    /// How many cancels were asked for and not taken back.
+    #[must_use]
+    pub fn cancelling(&self) -> usize {
+        self.shared.cancel.requests()
+    }
+
+    /// Takes one cancel back; returns how many are left. At zero an undelivered one is withdrawn
+    /// (clause T-12).
+    pub fn uncancel(&self) -> usize {
+        self.shared.take_back_cancel()
+    }
+}

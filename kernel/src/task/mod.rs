@@ -1,0 +1,505 @@
+//! Tasks: coroutines that the loop drives.
+//!
+//! Clauses T-1 to T-18 (cancelling in `cancel`, making in `factory`). States of a task:
+//!
+//! * *queued*: a step is in the queue; wakes that come meanwhile change nothing;
+//! * *stepping*: the coroutine is being polled; a wake queues another step;
+//! * *suspended*: nothing is queued; a wake or a cancel queues a step;
+//! * *done*: the coroutine is dropped and the outcome is in the task's future. Final.
+//!
+//! Who touches what: a task belongs to its loop's thread. What other threads can reach is the waker: a
+//! flag, the task's key, and the gate. The flag is set by whoever queues a step and cleared by the step
+//! before it polls; both are read-modify-writes, so the step sees all that happened before the wake it
+//! swallowed.
+
+mod cancel;
+mod factory;
+mod wait;
+
+pub use factory::{Coroutine, FactoryError, NewTask};
+pub use wait::{NoRunningLoop, Sleep, YieldNow, sleep, yield_now};
+
+pub(crate) use factory::set as set_factory;
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use crate::awaiting::{CancelPort, Target};
+use crate::core::{AnyTask, LoopCore};
+use crate::exception::{Cancelled, Exception, LoopClosed, Outcome, ResultError, shield_from_panic};
+use crate::future::{self, LoopFuture, LoopPromise};
+use crate::primitives::{Arc, AtomicBool, Ordering, unique_id};
+use crate::ready_queue::Entry;
+use crate::table::Key;
+use crate::wakeup::{Gate, Posted};
+
+type Body<T> = Pin<Box<dyn Future<Output = Result<T, Exception>>>>;
+
+struct Shared<T: Clone + 'static> {
+    id: u64,
+    core: Rc<LoopCore>,
+    name: RefCell<String>,
+    /// `None` while it is being polled, and once it is dropped.
+    body: RefCell<Option<Body<T>>>,
+    promise: LoopPromise<T>,
+    outcome: LoopFuture<T>,
+    /// Set when the task gets its place in the loop's table.
+    place: RefCell<Option<(Key, Arc<TaskWaker>)>>,
+    port: Rc<CancelPort>,
+    started: Cell<bool>,
+    cancel: cancel::CancelState,
+}
+
+/// A coroutine that its loop drives to an outcome; asyncio's `Task`.
+///
+/// Clones are handles on the same task; dropping them does not cancel it. Await it for its outcome;
+/// cancelling the awaiting task then cancels this one too (clause T-10). Not `Send`: other threads hold
+/// the [`ConcurrentFuture`](crate::ConcurrentFuture) of their submission.
+///
+/// ```
+/// # let event_loop = loopgate::EventLoop::new()?;
+/// let task = event_loop.create_task(async { Ok(6 * 7) })?;
+/// assert_eq!(event_loop.run_until_complete(task)?, 42);
+/// # Ok::<(), loopgate::Exception>(())
+/// ```
+pub struct Task<T: Clone + 'static> {
+    shared: Rc<Shared<T>>,
+    joined: LoopFuture<T>,
+}
+
+/// Makes a task of `body` with the loop's factory.
+pub(crate) fn create_task<T: Clone + 'static>(
+    core: &Rc<LoopCore>,
+    body: impl Future<Output = Result<T, Exception>> + 'static,
+) -> Result<Task<T>, Exception> {
+    core.queue.check_open()?;
+    let (promise, outcome) = future::pair(&core.queue);
+    let id = unique_id();
+    let shared = Rc::new(Shared {
+        id,
+        core: Rc::clone(core),
+        name: RefCell::new(format!("Task-{id}")),
+        body: RefCell::new(Some(Box::pin(body))),
+        promise,
+        outcome,
+        place: RefCell::new(None),
+        port: CancelPort::new(core.gate().id()),
+        started: Cell::new(false),
+        cancel: cancel::CancelState::default(),
+    });
+    factory::make(core, Rc::clone(&shared) as Rc<dyn AnyTask>)?;
+    Ok(Task::of(shared))
+}
+
+/// Named by wakers; leads back to the task through the loop's gate.
+struct TaskWaker {
+    gate: Arc<Gate>,
+    key: Key,
+    /// A step is queued, or posted.
+    queued: AtomicBool,
+}
+
+//= SPEC.md#t-4
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // Ordering: AcqRel pairs with the swap in `step`, also when the answer is that a step is
+        // queued already: that step must see what happened before this wake (a plain load would
+        // lose it).
+        if self.queued.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        match LoopCore::current() {
+            Some(core) if core.gate().id() == self.gate.id() => {
+                core.queue.push(Entry::Step(self.key));
+            }
+            _ => self.gate.post_or_keep(Posted::Step(self.key)),
+        }
+    }
+}
+
+impl<T: Clone + 'static> Shared<T> {
+    fn key(&self) -> Option<Key> {
+        self.place.borrow().as_ref().map(|(key, _)| *key)
+    }
+
+    fn wake(&self) {
+        let waker = self.place.borrow().as_ref().map(|(_, waker)| Arc::clone(waker));
+        if let Some(waker) = waker {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Polls the coroutine as the loop's current task.
+    fn poll_body(self: &Rc<Self>, mut body: Body<T>, waker: Waker) -> Option<Result<T, Exception>> {
+        let previous = self.core.current_task.replace(Some(Rc::clone(self) as Rc<dyn AnyTask>));
+        let entered = self.port.enter();
+        let polled =
+            catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(&mut Context::from_waker(&waker))));
+        let refused = matches!(polled, Ok(Poll::Pending)) && self.port.has_pending();
+        let result = match polled {
+            Ok(Poll::Pending) if !refused => {
+                self.body.replace(Some(body));
+                None
+            }
+            Ok(Poll::Pending) => {
+                //= SPEC.md#t-9
+                let cancelled = self.port.take_pending().unwrap_or_default();
+                shield_from_panic("a coroutine panicked when dropped", || drop(body));
+                Some(Err(cancelled.into()))
+            }
+            Ok(Poll::Ready(result)) => {
+                //= SPEC.md#t-3
+                shield_from_panic("a coroutine panicked when dropped", || drop(body));
+                Some(result)
+            }
+            Err(payload) => {
+                shield_from_panic("a coroutine panicked when dropped", || drop(body));
+                Some(Err(Exception::from_panic(payload)))
+            }
+        };
+        drop(entered);
+        self.core.current_task.replace(previous);
+        result
+    }
+
+    //= SPEC.md#t-2
+    /// The coroutine is gone; stores how it ended and gives up the task's place.
+    fn finish(&self, result: Result<T, Exception>) {
+        let mut outcome = Outcome::from_result(result);
+        //= SPEC.md#t-11
+        if let (Outcome::Value(_), Some(cancelled)) = (&outcome, self.port.take_pending()) {
+            outcome = Outcome::Cancelled(cancelled);
+        }
+        let exit = match &outcome {
+            Outcome::Exception(exception) if exception.exit_request().is_some() => {
+                Some(exception.clone())
+            }
+            _ => None,
+        };
+        self.give_up_place();
+        match exit {
+            None => drop(self.promise.settle(outcome)),
+            Some(exit) => {
+                //= SPEC.md#s-9
+                self.outcome.mark_retrieved();
+                self.promise.settle_and_carry_on(outcome);
+                self.core.queue.handler().request_exit(exit);
+            }
+        }
+    }
+
+    fn give_up_place(&self) {
+        if let Some((key, _)) = self.place.borrow_mut().take() {
+            let task = self.core.tasks.borrow_mut().remove(key);
+            drop(task);
+        }
+    }
+
+    fn drop_body(&self) {
+        let body = self.body.take();
+        shield_from_panic("a coroutine panicked when dropped", || drop(body));
+    }
+}
+
+impl<T: Clone + 'static> AnyTask for Shared<T> {
+    fn step(self: Rc<Self>) {
+        let Some(waker) = self.place.borrow().as_ref().map(|(_, waker)| Arc::clone(waker)) else {
+            return;
+        };
+        // Ordering: AcqRel, see `wake_by_ref`. A wake after this point queues another step.
+        waker.queued.swap(false, Ordering::AcqRel);
+        //= SPEC.md#c-6
+        if self.cancel.submission_cancelled() {
+            self.cancel_for_submission();
+        }
+        //= SPEC.md#t-7
+        //= SPEC.md#c-5
+        if !self.started.replace(true)
+            && let Some(cancelled) = self.port.take_pending()
+        {
+            self.drop_body();
+            return self.finish(Err(cancelled.into()));
+        }
+        // `None` only for a task that is done.
+        let Some(body) = self.body.take() else { return };
+        if let Some(result) = self.poll_body(body, Waker::from(waker)) {
+            self.finish(result);
+        }
+    }
+
+    fn cancel_for_submission(&self) {
+        if self.cancel.mark_submission_seen() {
+            AnyTask::cancel(self, None);
+        }
+    }
+
+    fn abandon(&self, why: Exception) {
+        self.drop_body();
+        self.give_up_place();
+        // Whoever abandons it reports it.
+        self.outcome.mark_retrieved();
+        let _ = self.promise.settle(Outcome::Exception(why));
+    }
+
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn loop_id(&self) -> u64 {
+        self.core.gate().id()
+    }
+
+    fn name(&self) -> String {
+        self.name.borrow().clone()
+    }
+
+    fn set_name(&self, name: &str) {
+        name.clone_into(&mut self.name.borrow_mut());
+    }
+
+    fn is_done(&self) -> bool {
+        self.outcome.done()
+    }
+
+    fn cancel(&self, message: Option<&str>) -> bool {
+        let cancelled = message.map_or_else(Cancelled::default, Cancelled::with_message);
+        self.cancel_with(cancelled)
+    }
+
+    fn cancelling(&self) -> usize {
+        self.cancel.requests()
+    }
+
+    fn uncancel(&self) -> usize {
+        self.take_back_cancel()
+    }
+
+    fn port(&self) -> &CancelPort {
+        &self.port
+    }
+
+    //= SPEC.md#t-1
+    fn start(self: Rc<Self>, core: &Rc<LoopCore>) {
+        // A factory may keep the coroutine for later, when it was dropped or the loop is gone.
+        if self.outcome.done() || core.queue.is_closed() {
+            return self.abandon(LoopClosed.into());
+        }
+        let task: Rc<dyn AnyTask> = Rc::clone(&self) as Rc<dyn AnyTask>;
+        let key = core.tasks.borrow_mut().insert_with(|_| task);
+        let gate = Arc::clone(core.gate());
+        let waker = Arc::new(TaskWaker { gate, key, queued: AtomicBool::new(true) });
+        self.place.replace(Some((key, waker)));
+        core.queue.push(Entry::Step(key));
+    }
+}
+
+impl<T: Clone + 'static> Task<T> {
+    fn of(shared: Rc<Shared<T>>) -> Task<T> {
+        let joined = shared.outcome.clone();
+        Task { shared, joined }
+    }
+
+    /// Unique among all tasks of the process.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.shared.id
+    }
+
+    /// The task's name; `Task-<id>` unless it was set.
+    #[must_use]
+    pub fn name(&self) -> String {
+        AnyTask::name(&*self.shared)
+    }
+
+    /// Names the task.
+    pub fn set_name(&self, name: &str) {
+        AnyTask::set_name(&*self.shared, name);
+    }
+
+    /// Whether the task has an outcome.
+    #[must_use]
+    pub fn done(&self) -> bool {
+        self.shared.outcome.done()
+    }
+
+    /// Whether the task ended cancelled.
+    #[must_use]
+    pub fn cancelled(&self) -> bool {
+        self.shared.outcome.cancelled()
+    }
+
+    /// The result of a done task.
+    ///
+    /// # Errors
+    /// [`ResultError::Pending`] if it is not done; otherwise what it ended with.
+    pub fn result(&self) -> Result<T, ResultError> {
+        self.shared.outcome.result()
+    }
+
+    /// The exception of a done task, if it has one.
+    ///
+    /// # Errors
+    /// [`ResultError::Pending`] or [`ResultError::Cancelled`].
+    pub fn exception(&self) -> Result<Option<Exception>, ResultError> {
+        self.shared.outcome.exception()
+    }
+
+    /// Queues `callback` once for when the task is done.
+    pub fn add_done_callback(&self, callback: impl FnOnce(&LoopFuture<T>) + 'static) {
+        self.shared.outcome.add_done_callback(callback);
+    }
+
+    /// The task's outcome as a future: cancelling that does not cancel the task.
+    pub(crate) fn outcome(&self) -> &LoopFuture<T> {
+        &self.shared.outcome
+    }
+
+    /// Chains the task to the submission that asked for it.
+    pub(crate) fn chain_to(
+        &self,
+        promise: crate::concurrent::Promise<T>,
+        submission: &crate::concurrent::ConcurrentFuture<T>,
+    ) where
+        T: Send,
+    {
+        let probe = submission.clone();
+        self.shared.cancel.watch_submission(move || probe.cancelled());
+        let Some(key) = self.shared.key() else {
+            // A factory that ran it to its end: only the outcome is left to pass on.
+            return self.shared.outcome.chain(move |outcome| drop(promise.settle(outcome)));
+        };
+        let core = &self.shared.core;
+        let name = self.name();
+        crate::chain::task_to_concurrent(
+            core,
+            &self.shared.outcome,
+            key,
+            name,
+            promise,
+            submission,
+        );
+    }
+}
+
+/// Cancelling whoever awaits a task cancels the task.
+struct CancelsTask<T: Clone + 'static>(Rc<Shared<T>>);
+
+impl<T: Clone + 'static> Target for CancelsTask<T> {
+    fn cancel(&self, cancelled: &Cancelled) -> bool {
+        self.0.cancel_with(cancelled.clone())
+    }
+}
+
+/// The task would wait for its own end (clause T-13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AwaitsItself;
+
+impl fmt::Display for AwaitsItself {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a task cannot await itself: it would never end")
+    }
+}
+
+impl std::error::Error for AwaitsItself {}
+
+//= SPEC.md#t-10
+impl<T: Clone + 'static> Future for Task<T> {
+    type Output = Result<T, Exception>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        //= SPEC.md#t-13
+        let itself = match &*self.shared.core.current_task.borrow() {
+            Some(current) => current.id() == self.shared.id,
+            None => false,
+        };
+        if itself {
+            return Poll::Ready(Err(AwaitsItself.into()));
+        }
+        let shared = Rc::clone(&self.shared);
+        self.joined.poll_with_target(cx, || Rc::new(CancelsTask(Rc::clone(&shared))))
+    }
+}
+
+impl<T: Clone + 'static> Clone for Task<T> {
+    fn clone(&self) -> Self {
+        Task::of(Rc::clone(&self.shared))
+    }
+}
+
+impl<T: Clone + 'static> fmt::Debug for Task<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task")
+            .field("name", &self.name())
+            .field("outcome", &self.shared.outcome)
+            .finish()
+    }
+}
+
+/// A task without its result type: what [`current_task`] and
+/// [`LocalLoop::all_tasks`](crate::LocalLoop::all_tasks) give.
+#[derive(Clone)]
+pub struct TaskRef(Rc<dyn AnyTask>);
+
+impl TaskRef {
+    pub(crate) fn new(task: Rc<dyn AnyTask>) -> TaskRef {
+        TaskRef(task)
+    }
+
+    /// Unique among all tasks of the process.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.0.id()
+    }
+
+    /// The task's name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.0.name()
+    }
+
+    /// Whether the task has an outcome.
+    #[must_use]
+    pub fn done(&self) -> bool {
+        self.0.is_done()
+    }
+
+    /// Cancels the task, as [`Task::cancel`].
+    pub fn cancel(&self) -> bool {
+        self.0.cancel(None)
+    }
+
+    /// Cancels with a message, as [`Task::cancel_with_message`].
+    pub fn cancel_with_message(&self, message: &str) -> bool {
+        self.0.cancel(Some(message))
+    }
+}
+
+impl fmt::Debug for TaskRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskRef").field("name", &self.name()).field("done", &self.done()).finish()
+    }
+}
+
+//= SPEC.md#t-17
+/// The task whose step is being run on this thread, if one is.
+#[must_use]
+pub fn current_task() -> Option<TaskRef> {
+    LoopCore::current()?.current_task.borrow().clone().map(TaskRef)
+}
+
+/// Ends every task of a loop that closes.
+pub(crate) fn abandon_all(core: &LoopCore) {
+    loop {
+        let Some(task) = core.tasks.borrow().values().next().cloned() else { return };
+        task.abandon(LoopClosed.into());
+    }
+}

@@ -1,0 +1,147 @@
+//! Letting time pass, and letting others go first.
+//!
+//! Clause T-18. A sleep is a future that a timer completes; a yield is one trip to the end of the
+//! queue.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::awaiting::Suspension;
+use crate::concurrent::{self, ConcurrentFuture};
+use crate::core::LoopCore;
+use crate::exception::Exception;
+use crate::handle::{ArcCall, SharedCall};
+use crate::primitives::Arc;
+use crate::timers::{DeadlineOverflow, TimerCall};
+
+/// No loop is running on this thread; await this in a task of an [`EventLoop`](crate::EventLoop).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoRunningLoop;
+
+impl std::fmt::Display for NoRunningLoop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no event loop is running on this thread; await this in a task of one")
+    }
+}
+
+impl std::error::Error for NoRunningLoop {}
+
+/// Suspends the task for `delay`, at least; zero lets everything that is queued run first.
+///
+/// The delay counts from the first poll, on the running loop's clock.
+///
+/// ```
+/// use std::time::Duration;
+/// # let event_loop = loopgate::EventLoop::new()?;
+/// event_loop.run_until_complete(async {
+///     loopgate::sleep(Duration::from_millis(1)).await
+/// })?;
+/// # Ok::<(), loopgate::Exception>(())
+/// ```
+///
+/// # Errors
+/// When awaited: [`Cancelled`](crate::Cancelled), [`NoRunningLoop`], or [`DeadlineOverflow`], as an [`Exception`].
+pub fn sleep(delay: Duration) -> Sleep {
+    Sleep { delay, state: SleepState::New }
+}
+
+/// The future of [`sleep`].
+#[must_use = "a sleep that is not awaited does nothing"]
+pub struct Sleep {
+    delay: Duration,
+    state: SleepState,
+}
+
+/// `Send`, so that a coroutine that sleeps can be submitted from another thread as it is.
+enum SleepState {
+    New,
+    Yielding(YieldNow),
+    Waiting(ConcurrentFuture<()>, ArcCall),
+}
+
+impl Sleep {
+    fn start(&self) -> Result<SleepState, Exception> {
+        let core = LoopCore::current().ok_or(NoRunningLoop)?;
+        if self.delay.is_zero() {
+            return Ok(SleepState::Yielding(yield_now()));
+        }
+        core.queue.check_open()?;
+        let when = core.clock().now().checked_add(self.delay).ok_or(DeadlineOverflow)?;
+        let (promise, slept) = concurrent::promise();
+        let call = SharedCall::erased(move || {
+            promise.try_complete(Ok(()));
+        });
+        core.queue.insert_timer(when, TimerCall::Shared(Arc::clone(&call)));
+        Ok(SleepState::Waiting(slept, call))
+    }
+}
+
+//= SPEC.md#t-18
+impl Future for Sleep {
+    type Output = Result<(), Exception>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if matches!(self.state, SleepState::New) {
+            if let Some(cancelled) = Suspension::receive_here() {
+                return Poll::Ready(Err(cancelled.into()));
+            }
+            self.state = self.start()?;
+        }
+        match &mut self.state {
+            SleepState::New => unreachable!("started above"),
+            SleepState::Yielding(yielding) => Pin::new(yielding).poll(cx),
+            SleepState::Waiting(slept, _) => Pin::new(slept).poll(cx),
+        }
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let SleepState::Waiting(slept, call) =
+            std::mem::replace(&mut self.state, SleepState::New)
+        {
+            // The timer goes with the sleep, whether that was cancelled or just dropped; the future
+            // goes first, so that nobody is woken by the promise that goes with the timer.
+            drop(slept);
+            call.cancel();
+        }
+    }
+}
+
+impl std::fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sleep").field("delay", &self.delay).finish_non_exhaustive()
+    }
+}
+
+/// Lets everything that is queued run before the task goes on; asyncio's `sleep(0)`.
+///
+/// # Errors
+/// When awaited: [`Cancelled`](crate::Cancelled), as an [`Exception`].
+pub fn yield_now() -> YieldNow {
+    YieldNow { yielded: false }
+}
+
+/// The future of [`yield_now`].
+#[derive(Debug)]
+#[must_use = "a yield that is not awaited does nothing"]
+pub struct YieldNow {
+    yielded: bool,
+}
+
+impl Future for YieldNow {
+    type Output = Result<(), Exception>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(cancelled) = Suspension::receive_here() {
+            return Poll::Ready(Err(cancelled.into()));
+        }
+        if std::mem::replace(&mut self.yielded, true) {
+            return Poll::Ready(Ok(()));
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}

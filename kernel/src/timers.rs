@@ -1,0 +1,124 @@
+//! Deadlines: a heap ordered by moment, then by the order in which they were set.
+//!
+//! Clauses D-1 to D-7. A cancelled timer stays in the heap as a husk that holds no callback. Husks are
+//! swept when an insertion finds the heap twice as large as the last sweep left it: each sweep is paid
+//! for by the insertions since the one before, and no counter can diverge from the heap.
+//!
+//! Loop thread only. A timer that another thread sets comes in through the inbox.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::fmt;
+use std::rc::Rc;
+
+use crate::handle::{ArcCall, Call};
+use crate::primitives::Time;
+
+/// The deadline lies beyond the clock's range; nothing was scheduled. Use a shorter delay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeadlineOverflow;
+
+impl fmt::Display for DeadlineOverflow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the deadline lies beyond the clock's range of 584 years; use a shorter delay")
+    }
+}
+
+impl std::error::Error for DeadlineOverflow {}
+
+/// The callback of a timer, set by this thread or by another.
+#[derive(Clone)]
+pub(crate) enum TimerCall {
+    Local(Rc<dyn Call>),
+    Shared(ArcCall),
+}
+
+impl TimerCall {
+    fn cancelled(&self) -> bool {
+        match self {
+            TimerCall::Local(call) => call.cancelled(),
+            TimerCall::Shared(call) => call.cancelled(),
+        }
+    }
+}
+
+struct Timer {
+    when: Time,
+    /// The order of insertion: equal deadlines fire first come, first served.
+    order: u64,
+    call: TimerCall,
+}
+
+//= SPEC.md#d-2
+impl Ord for Timer {
+    /// The heap's greatest is the one to fire first.
+    fn cmp(&self, other: &Timer) -> Ordering {
+        (other.when, other.order).cmp(&(self.when, self.order))
+    }
+}
+
+impl PartialOrd for Timer {
+    fn partial_cmp(&self, other: &Timer) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Timer {
+    fn eq(&self, other: &Timer) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Timer {}
+
+/// Below this size the heap is never swept.
+const SMALLEST_SWEEP: usize = 64;
+
+pub(crate) struct Timers {
+    heap: BinaryHeap<Timer>,
+    inserted: u64,
+    sweep_at: usize,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Timers { heap: BinaryHeap::new(), inserted: 0, sweep_at: SMALLEST_SWEEP }
+    }
+}
+
+impl Timers {
+    //= SPEC.md#d-5
+    pub(crate) fn insert(&mut self, when: Time, call: TimerCall) {
+        if self.heap.len() >= self.sweep_at {
+            self.heap.retain(|timer| !timer.call.cancelled());
+            self.sweep_at = SMALLEST_SWEEP.max(2 * self.heap.len());
+        }
+        self.inserted += 1;
+        self.heap.push(Timer { when, order: self.inserted, call });
+    }
+
+    /// The earliest deadline of a timer that is not cancelled; drops the husks before it.
+    pub(crate) fn next_deadline(&mut self) -> Option<Time> {
+        while let Some(first) = self.heap.peek() {
+            if !first.call.cancelled() {
+                return Some(first.when);
+            }
+            self.heap.pop();
+        }
+        None
+    }
+
+    //= SPEC.md#d-1
+    /// Takes out the first timer whose deadline has come.
+    pub(crate) fn pop_due(&mut self, now: Time) -> Option<TimerCall> {
+        if self.next_deadline()? > now {
+            return None;
+        }
+        self.heap.pop().map(|timer| timer.call)
+    }
+
+    /// How many entries the heap holds, husks included.
+    pub(crate) fn len(&self) -> usize {
+        self.heap.len()
+    }
+}

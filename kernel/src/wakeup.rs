@@ -1,0 +1,261 @@
+//! The gate's inner side: the inbox that any thread posts to, and the wake that makes the loop look.
+//!
+//! Clauses W-1 to W-11. The loop is in one of three states, kept in the inbox under its lock:
+//!
+//! * *awake*: it will take the inbox before it sleeps again, so a post writes nothing;
+//! * *asleep*: it sleeps, is about to, or does not run at all; the next post must write a byte;
+//! * *notified*: a post has undertaken to write that byte; further posts need not.
+//!
+//! Only the loop thread moves to *asleep* and *awake*; only a poster moves from *asleep* to *notified*.
+//!
+//! Linearization points: a post takes effect where it pushes under the lock (publish), and its byte is
+//! written after the lock is released (wake), so no system call runs under it. `prepare_sleep` decides
+//! to sleep under the same lock and only while the inbox is empty. Hence either the loop sees the entry
+//! before it sleeps, or the poster sees *asleep* and writes. `close` takes the inbox and the pipe away
+//! under the lock: every post is wholly before it or wholly after.
+//!
+//! A byte may arrive late, when the loop has long woken for another reason: it costs one empty turn.
+
+use std::io;
+
+use crate::exception::{ExceptionContext, report_by_default};
+use crate::handle::ArcCall;
+use crate::primitives::{Arc, AtomicBool, Clock, Mutex, Ordering, Pipe, Time, thread, unique_id};
+use crate::table::Key;
+
+/// What other threads can ask of a loop.
+pub(crate) enum Posted {
+    /// Call a callback.
+    Call(ArcCall),
+    /// Set a timer.
+    Timer(Time, ArcCall),
+    /// Step a task whose waker was called.
+    Step(Key),
+    /// Cancel a task whose submission was cancelled.
+    Cancel(Key),
+    /// Open a parcel: something kept on the loop for when foreign work is done.
+    Parcel(Key),
+    /// End the run after this batch.
+    Stop,
+    /// A post that was withdrawn because its wake failed.
+    Withdrawn,
+}
+
+/// Why a post was not accepted. The posted work is given back, to be dropped with no lock held.
+pub(crate) struct Refused {
+    pub(crate) posted: Posted,
+    /// `None` if the loop is closed; else why it could not be woken.
+    pub(crate) wake_error: Option<io::Error>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sleep {
+    Awake,
+    Asleep,
+    Notified,
+}
+
+struct Inbox {
+    queue: Vec<Posted>,
+    /// How many posts were taken out before `queue[0]`: a post's number never changes.
+    taken: u64,
+    sleep: Sleep,
+    running: bool,
+    /// `None` once the loop is closed.
+    pipe: Option<Arc<Pipe>>,
+}
+
+/// One loop's gate; shared by the loop and everything that may post to it.
+pub(crate) struct Gate {
+    id: u64,
+    owner: thread::ThreadId,
+    clock: Clock,
+    inbox: Mutex<Inbox>,
+    /// Whether the inbox may hold something: lets the loop thread keep one order without a lock.
+    mail: AtomicBool,
+}
+
+impl Gate {
+    /// The gate of a loop that belongs to the calling thread.
+    pub(crate) fn new(clock: Clock, pipe: Arc<Pipe>) -> Arc<Gate> {
+        Arc::new(Gate {
+            id: unique_id(),
+            owner: thread::current_id(),
+            clock,
+            inbox: Mutex::new(Inbox {
+                queue: Vec::new(),
+                taken: 0,
+                sleep: Sleep::Asleep,
+                running: false,
+                pipe: Some(pipe),
+            }),
+            mail: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn owner(&self) -> thread::ThreadId {
+        self.owner
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.inbox.lock().pipe.is_none()
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.inbox.lock().running
+    }
+
+    //= SPEC.md#w-7
+    //= SPEC.md#w-9
+    /// Hands work to the loop, or refuses it having changed nothing.
+    pub(crate) fn post(&self, posted: Posted) -> Result<(), Refused> {
+        let (number, wake) = self.publish(posted)?;
+        match wake.map_or(Ok(()), |pipe| self.wake(&pipe)) {
+            Ok(()) => Ok(()),
+            Err(error) => self.withdraw(number, error),
+        }
+    }
+
+    /// Hands over work that must not be lost: if the wake fails it stays queued for the next one.
+    ///
+    /// For completions, steps and cancels. Nothing is told to the caller, who could do nothing.
+    pub(crate) fn post_or_keep(&self, posted: Posted) {
+        // A closed loop has ended everything that could be meant.
+        let Ok((_, Some(pipe))) = self.publish(posted) else { return };
+        if let Err(error) = self.wake(&pipe) {
+            let exception = Some(error.into());
+            report_by_default(
+                &ExceptionContext::new("the event loop cannot be woken", exception),
+                None,
+            );
+        }
+    }
+
+    //= SPEC.md#w-1
+    //= SPEC.md#w-11
+    /// Queues the entry; the pipe to write to if the loop sleeps and nobody else has undertaken it.
+    fn publish(&self, posted: Posted) -> Result<(u64, Option<Arc<Pipe>>), Refused> {
+        let mut inbox = self.inbox.lock();
+        let Some(pipe) = &inbox.pipe else {
+            drop(inbox);
+            return Err(Refused { posted, wake_error: None });
+        };
+        //= SPEC.md#w-3
+        let wake = (inbox.sleep == Sleep::Asleep).then(|| Arc::clone(pipe));
+        if wake.is_some() {
+            inbox.sleep = Sleep::Notified;
+        }
+        let number = inbox.taken + inbox.queue.len() as u64;
+        if inbox.queue.is_empty() {
+            // Relaxed: only a hint. Whoever must see this post has the lock's or another
+            // happens-before edge after it, and then coherence shows the store.
+            self.mail.store(true, Ordering::Relaxed);
+        }
+        inbox.queue.push(posted);
+        Ok((number, wake))
+    }
+
+    //= SPEC.md#w-4
+    /// Writes the byte that this thread undertook to write; a full pipe is readable already.
+    fn wake(&self, pipe: &Pipe) -> io::Result<()> {
+        pipe.try_write().map(|_written| ()).inspect_err(|_| {
+            let mut inbox = self.inbox.lock();
+            if inbox.sleep == Sleep::Notified {
+                // Nobody wakes the loop now: the next poster must try.
+                inbox.sleep = Sleep::Asleep;
+            }
+        })
+    }
+
+    /// Takes a post back whose wake failed; if the loop has it already, it was delivered after all.
+    fn withdraw(&self, number: u64, error: io::Error) -> Result<(), Refused> {
+        let mut inbox = self.inbox.lock();
+        let Some(index) = number.checked_sub(inbox.taken) else { return Ok(()) };
+        let index = usize::try_from(index).expect("an index into a vector");
+        let posted = std::mem::replace(&mut inbox.queue[index], Posted::Withdrawn);
+        Err(Refused { posted, wake_error: Some(error) })
+    }
+
+    /// Whether the inbox may hold something. Never false if a post happened before this call.
+    pub(crate) fn has_mail(&self) -> bool {
+        // Relaxed: see `publish`; the entries themselves are read under the lock.
+        self.mail.load(Ordering::Relaxed)
+    }
+
+    /// Loop thread: takes everything posted so far, into an empty vector.
+    pub(crate) fn take_mail(&self, into: &mut Vec<Posted>) {
+        debug_assert!(into.is_empty(), "mail that was not delivered");
+        let mut inbox = self.inbox.lock();
+        self.take(&mut inbox, into);
+    }
+
+    fn take(&self, inbox: &mut Inbox, into: &mut Vec<Posted>) {
+        inbox.taken += inbox.queue.len() as u64;
+        std::mem::swap(&mut inbox.queue, into);
+        // Relaxed: see `publish`; posters write it under this same lock.
+        self.mail.store(false, Ordering::Relaxed);
+    }
+
+    //= SPEC.md#w-2
+    /// Loop thread: goes to sleep unless something was posted; true if it may sleep.
+    pub(crate) fn prepare_sleep(&self) -> bool {
+        let mut inbox = self.inbox.lock();
+        if inbox.queue.is_empty() {
+            inbox.sleep = Sleep::Asleep;
+            true
+        } else {
+            false
+        }
+    }
+
+    /// Loop thread: it is awake, and has everything posted so far.
+    pub(crate) fn wake_up(&self, into: &mut Vec<Posted>) {
+        let mut inbox = self.inbox.lock();
+        inbox.sleep = Sleep::Awake;
+        self.take(&mut inbox, into);
+    }
+
+    /// Loop thread: a run begins or ends. Between runs the loop counts as asleep.
+    //= SPEC.md#w-10
+    pub(crate) fn set_running(&self, running: bool) {
+        let mut inbox = self.inbox.lock();
+        inbox.running = running;
+        if !running {
+            inbox.sleep = Sleep::Asleep;
+        }
+    }
+
+    /// Loop thread: a new pipe in place of one that reached end-of-file.
+    //= SPEC.md#w-8
+    pub(crate) fn replace_pipe(&self, pipe: Arc<Pipe>) {
+        let mut inbox = self.inbox.lock();
+        let old = inbox.pipe.replace(pipe);
+        if inbox.sleep == Sleep::Notified {
+            // The byte went into the old pipe, or will: the loop is awake to do this, and looks.
+            inbox.sleep = Sleep::Awake;
+        }
+        drop(inbox);
+        drop(old);
+    }
+
+    //= SPEC.md#w-9
+    /// Loop thread: no post is accepted from here on; returns those that were, to be ended.
+    pub(crate) fn close(&self) -> Vec<Posted> {
+        let mut inbox = self.inbox.lock();
+        let pipe = inbox.pipe.take();
+        let mut rest = Vec::new();
+        self.take(&mut inbox, &mut rest);
+        drop(inbox);
+        // The descriptors go here, or with the last poster that is just writing.
+        drop(pipe);
+        rest
+    }
+}

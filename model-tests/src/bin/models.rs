@@ -1,0 +1,20 @@
+//! `cargo models`: see the help text in the harness's `cli`.
+
+use std::process::ExitCode;
+
+#[cfg(loom)]
+fn main() -> ExitCode {
+    loopgate_model_tests::harness::cli::main(&loopgate_model_tests::models())
+}
+
+/// Without loom there is nothing to explore, and a run that explores nothing must not look like success.
+#[cfg(not(loom))]
+fn main() -> ExitCode {
+    eprintln!(
+        "error: this binary was built without `--cfg loom`, so it has no models.\n\
+         Run it as `cargo models`, whose alias in .cargo/config.toml sets the cfg.\n\
+         If you did: a RUSTFLAGS variable in the environment overrides the alias without a word.\n\
+         Unset it, or add the cfg to it: RUSTFLAGS=\"$RUSTFLAGS --cfg loom\" cargo models"
+    );
+    ExitCode::from(2)
+}

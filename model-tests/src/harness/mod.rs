@@ -1,0 +1,85 @@
+//! Runs models: all interleavings, all answers to what loom cannot decide, and proof of both.
+//!
+//! # How to add a model
+//!
+//! A model is a [`Model`] in some list that [`crate::models`] joins. Write the body as a plain function:
+//!
+//! ```text
+//! fn flag_is_seen() -> Outcome {
+//!     let flag = Arc::new((Mutex::new(false), Condvar::new()));
+//!     let setter = start("setter", { let flag = Arc::clone(&flag); move || { ... } });
+//!     ...
+//!     join(setter);
+//!     if timed_out { "timed out".into() } else { "seen".into() }
+//! }
+//!
+//! pub static MODELS: &[Model] = &[Model {
+//!     name: "x9_flag_is_seen",                   // clause and scenario
+//!     clauses: &["X-9"],
+//!     question: "Can a flag that is set before the wait be missed?",
+//!     threads: 2,                                // the main thread included; checked
+//!     outcomes: &["seen", "timed out"],          // each must occur, nothing else may
+//!     body: flag_is_seen,
+//!     controls: &[Control {                      // must fail, for the reason given
+//!         name: "no notification",
+//!         change: Change::Body(flag_is_set_silently),
+//!         fails_with: "deadlock",
+//!     }],
+//!     ..Model::DEFAULTS
+//! }];
+//! ```
+//!
+//! * Threads, locks, pipes and clocks must be the kernel's own or those of
+//!   `loopgate::checkers::model`. Anything of `std` that threads share is invisible to loom; an `Arc`,
+//!   and a value that only one thread writes and others read after joining it, are harmless.
+//! * A body is a function of the interleaving and nothing else: no time of day, no random numbers, no
+//!   order of a `HashMap`. What may go either way is asked with `choose`.
+//! * `panic!`, `assert!` and `unwrap` in a body fail the model. A panic that the kernel is to catch is
+//!   thrown with [`throw`].
+//! * Make it as small as the race allows: two threads where two can race. Each further thread or
+//!   operation multiplies the executions. If it does not end, set `bound`; the report then says so.
+//! * A model without a control proves little: it might never reach the race. Break the protocol, or let
+//!   the environment break it, and name a piece of the message that must come of it.
+//!
+//! # What is shown
+//!
+//! *Complete* means: loom said that it finished, for each vector of answers, after as many executions
+//! as were counted; nothing was cut off by the bound on preemptions or by the limit on choices.
+//! Everything else is reported as *bounded at n*.
+//!
+//! * [`model`](self::Model): what a model is; * `explore`: runs one, in a process of its own, because a
+//!   failure inside loom may end in an abort; * `failure`: prints the interleaving that failed;
+//! * `child`: how the processes talk; * `run`, `table`, [`cli`]: all of them, and the command.
+
+mod child;
+pub mod cli;
+mod explore;
+mod failure;
+mod finished;
+mod model;
+mod run;
+mod table;
+
+pub use failure::panics;
+pub use model::{Change, Control, Model, Outcome};
+
+use loopgate::checkers::model::{JoinHandle, thread};
+
+/// Starts a thread of a model.
+#[track_caller]
+pub fn start(name: &str, body: impl FnOnce() + Send + 'static) -> JoinHandle {
+    thread::spawn(name.into(), body).expect("threads always start in a model")
+}
+
+/// Waits for a thread of a model, which must not have panicked.
+#[track_caller]
+pub fn join(thread: JoinHandle) {
+    thread.join().expect("the thread ended by itself");
+}
+
+/// Panics in a way that does not fail the model: for code whose panic the kernel is to catch.
+///
+/// The payload is `message`, as with `panic!`.
+pub fn throw(message: &'static str) -> ! {
+    std::panic::resume_unwind(Box::new(message))
+}

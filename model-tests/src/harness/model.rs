@@ -1,0 +1,136 @@
+//! What a model is, and how a control differs from it.
+
+use std::borrow::Cow;
+
+use loopgate::checkers::model::Environment;
+
+/// One word or a few for what happened in an execution. No tab, no line break, no `=`.
+pub type Outcome = Cow<'static, str>;
+
+/// A scenario, all of whose interleavings are explored.
+#[derive(Debug)]
+pub struct Model {
+    /// The clause and the scenario: `w2_post_races_sleep`.
+    pub name: &'static str,
+    /// The clauses that it checks.
+    pub clauses: &'static [&'static str],
+    /// What it asks, in one sentence.
+    pub question: &'static str,
+    /// How many threads it has, the main thread included. At most five.
+    pub threads: usize,
+    /// How many preemptions an execution may have; `None` is exhaustive.
+    pub bound: Option<usize>,
+    /// In how many places of an execution the answer to a question may be the unusual one.
+    pub choices: usize,
+    /// What the world may do.
+    pub environment: Environment,
+    /// The scenario. Runs once per execution.
+    pub body: fn() -> Outcome,
+    /// What may come of it. Each must be reached; nothing else may happen.
+    pub outcomes: &'static [&'static str],
+    /// Runs after the body and all its values are gone: asserts that nothing is left over.
+    pub at_end: fn(),
+    /// Variants that must fail. At least one.
+    pub controls: &'static [Control],
+}
+
+impl Model {
+    /// What most models leave as it is. The empty fields must be filled in.
+    pub const DEFAULTS: Model = Model {
+        name: "",
+        clauses: &[],
+        question: "",
+        threads: 2,
+        bound: None,
+        choices: 4,
+        environment: Environment::USUAL,
+        body: || Cow::Borrowed(""),
+        outcomes: &[],
+        at_end: || (),
+        controls: &[],
+    };
+}
+
+/// A variant of a model that must fail. If it passes, the model would not have noticed either.
+#[derive(Debug)]
+pub struct Control {
+    /// What is wrong in it.
+    pub name: &'static str,
+    /// How it differs from the model.
+    pub change: Change,
+    /// A piece of the message that it must fail with: a control that fails for another reason shows
+    /// nothing.
+    pub fails_with: &'static str,
+}
+
+/// How a control differs from its model.
+#[derive(Debug)]
+pub enum Change {
+    /// The world does what the clause does not survive.
+    Environment(Environment),
+    /// The claim is wrong: this outcome, which does occur, is not allowed.
+    Forbid(&'static str),
+    /// The protocol is wrong.
+    Body(fn() -> Outcome),
+}
+
+/// What is explored: a model, or one of its controls.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Variant {
+    pub(super) model: &'static Model,
+    pub(super) control: Option<&'static Control>,
+}
+
+impl Variant {
+    pub(super) fn environment(self) -> Environment {
+        match self.control.map(|control| &control.change) {
+            Some(Change::Environment(environment)) => *environment,
+            _ => self.model.environment,
+        }
+    }
+
+    pub(super) fn body(self) -> fn() -> Outcome {
+        match self.control.map(|control| &control.change) {
+            Some(Change::Body(body)) => *body,
+            _ => self.model.body,
+        }
+    }
+
+    pub(super) fn allows(self, outcome: &str) -> bool {
+        let forbidden = match self.control.map(|control| &control.change) {
+            Some(Change::Forbid(outcome)) => Some(*outcome),
+            _ => None,
+        };
+        self.model.outcomes.contains(&outcome) && forbidden != Some(outcome)
+    }
+
+    /// The model's name, with the control's if it is one.
+    pub(super) fn title(self) -> String {
+        let name = self.model.name;
+        self.control.map_or(name.into(), |control| format!("{name}, control: {}", control.name))
+    }
+}
+
+/// What is wrong with the description of a model; empty if nothing is.
+pub(super) fn mistakes(model: &Model) -> Vec<String> {
+    let mut mistakes = Vec::new();
+    let mut check = |fine: bool, mistake: &str| {
+        if !fine {
+            mistakes.push(format!("model `{}`: {mistake}", model.name));
+        }
+    };
+    check(!model.name.is_empty(), "it has no name");
+    check(!model.clauses.is_empty(), "it names no clause");
+    check(!model.question.is_empty(), "it asks no question");
+    check(!model.outcomes.is_empty(), "it allows no outcome, so it cannot pass");
+    check((1..=5).contains(&model.threads), "loom has one to five threads");
+    check(!model.controls.is_empty(), "it has no control, so nobody knows whether it can fail");
+    let forbids_known = |control: &Control| match control.change {
+        Change::Forbid(outcome) => model.outcomes.contains(&outcome),
+        _ => true,
+    };
+    check(model.controls.iter().all(forbids_known), "a control forbids an outcome it does not list");
+    let has_reason = |control: &Control| !control.fails_with.is_empty();
+    check(model.controls.iter().all(has_reason), "a control fails for no particular reason");
+    mistakes
+}

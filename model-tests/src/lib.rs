@@ -1,0 +1,24 @@
+//! The models of loopgate: every interleaving of a small scenario, and what may come of it.
+//!
+//! `cargo models` runs them all, `cargo models --help` says what else it does. A model is a function
+//! that starts a few threads and returns one word for what happened. loom runs it once per
+//! interleaving; the words that came up must be exactly the words that the clause allows.
+//!
+//! * [`harness`](mod@crate::harness): runs a model and shows that the exploration is complete. Its
+//!   chapter begins with how to write a model;
+//! * [`litmus`](mod@crate::litmus): models of the explorer itself, one for each thing that loom lacks
+//!   or gets wrong.
+//!
+//! All of it exists only under `cfg(loom)`, which the alias `cargo models` sets.
+
+#[cfg(loom)]
+pub mod harness;
+#[cfg(loom)]
+pub mod litmus;
+
+/// Every model that `cargo models` runs, in the order of its table.
+#[cfg(loom)]
+#[must_use]
+pub fn models() -> Vec<&'static harness::Model> {
+    [litmus::models()].into_iter().flatten().collect()
+}
