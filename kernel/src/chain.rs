@@ -46,6 +46,10 @@ pub(crate) fn task_to_concurrent<T: Clone + Send + 'static>(
         //= SPEC.md#c-4
         //= SPEC.md#c-7
         let Err(Outcome::Exception(exception)) = promise.settle(outcome) else { return };
+        // Closing the loop is nobody's failure.
+        if exception.is::<LoopClosed>() {
+            return;
+        }
         //= SPEC.md#c-3
         let message = "a cancelled submission raised an exception that nobody will see";
         let context = ExceptionContext::new(message, Some(exception));

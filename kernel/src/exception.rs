@@ -49,7 +49,17 @@ impl Exception {
     /// ```
     #[must_use]
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Exception {
-        Exception(Arc::new(Kind::Error(error.into())))
+        let mut error = error.into();
+        macro_rules! unpack {
+            ($($own:ty),*) => {$(
+                error = match error.downcast::<$own>() {
+                    Ok(own) => return (*own).into(),
+                    Err(other) => other,
+                };
+            )*};
+        }
+        unpack!(Cancelled, ExitRequest, ResultError, RunError);
+        Exception(Arc::new(Kind::Error(error)))
     }
 
     //= SPEC.md#x-2

@@ -18,7 +18,7 @@ use std::task::{Context, Poll, Waker};
 use crate::awaiting::{CancelPort, Suspension, Target};
 use crate::exception::{
     BrokenPromise, Cancelled, Exception, ExceptionContext, InvalidState, LoopClosed, Outcome,
-    ResultError,
+    ResultError, shield_from_panic,
 };
 use crate::handle::LocalCall;
 use crate::ready_queue::{Entry, ReadyQueue};
@@ -117,7 +117,9 @@ impl<T: Clone + 'static> Shared<T> {
         for listener in listeners {
             match listener {
                 Listener::Callback(callback) => self.queue_callback(callback),
-                Listener::Awaiter(_, waker) => waker.wake(),
+                Listener::Awaiter(_, waker) => {
+                    shield_from_panic("a waker panicked", || waker.wake());
+                }
                 Listener::Chain(chain) => {
                     let outcome = self.carry_on();
                     self.queue.push(Entry::Copy(Box::new(move || chain(outcome))));

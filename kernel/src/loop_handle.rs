@@ -67,7 +67,13 @@ impl LoopHandle {
         delay: Duration,
         callback: impl FnOnce() + Send + 'static,
     ) -> Result<ThreadsafeTimerHandle, Exception> {
-        let when = self.gate.clock().now().checked_add(delay).ok_or(DeadlineOverflow)?;
+        let when = self.gate.clock().now().checked_add(delay).ok_or_else(|| {
+            if self.is_closed() {
+                PostError::LoopClosed.into()
+            } else {
+                Exception::from(DeadlineOverflow)
+            }
+        })?;
         let call = submit::post_call(&self.gate, Some(when), callback)?;
         Ok(ThreadsafeTimerHandle { call, when })
     }

@@ -11,7 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::exception::{ExceptionContext, HandlerSlot, LoopClosed};
+use crate::exception::{ExceptionContext, HandlerSlot, LoopClosed, shield_from_panic};
 use crate::handle::{Call, LocalCall};
 use crate::primitives::{Arc, Clock, Time};
 use crate::table::Key;
@@ -25,13 +25,20 @@ pub(crate) enum Entry {
     /// Step a task.
     Step(Key),
     /// Call what watches a descriptor, if it still does.
-    Ready { fd: i32, serial: u64, readable: bool, writable: bool },
+    Ready { fd: i32, serial: u64, direction: Direction },
     /// Pass an outcome on. Also done when the loop closes.
     Copy(Box<dyn FnOnce()>),
     /// Tell the exception handler. Also done when the loop closes.
     Report(ExceptionContext),
     /// What another thread asked for.
     Posted(Posted),
+}
+
+/// Which of a descriptor's watchers is meant.
+#[derive(Clone, Copy)]
+pub(crate) enum Direction {
+    Read,
+    Write,
 }
 
 pub(crate) struct ReadyQueue {
@@ -167,23 +174,26 @@ impl ReadyQueue {
         self.closed.set(true);
         let posted = self.gate.close();
         let entries = self.entries.take();
-        let timers = self.timers.take();
-        for entry in entries.into_iter().chain(posted.into_iter().map(Entry::Posted)) {
+        let timers = self.timers.take().into_calls();
+        let timers = timers.map(|timer| match timer {
+            TimerCall::Local(call) => Entry::Call(call),
+            TimerCall::Shared(call) => Entry::Posted(Posted::Call(call)),
+        });
+        for entry in entries.into_iter().chain(posted.into_iter().map(Entry::Posted)).chain(timers)
+        {
             self.end(entry);
         }
-        crate::exception::shield_from_panic("a timer's callback panicked when dropped", || {
-            drop(timers)
-        });
     }
 
-    /// What becomes of an entry that will never have its turn: outcomes and reports arrive all the same.
+    /// What becomes of an entry that will never have its turn: outcomes and reports arrive all the same,
+    /// and a callback is dropped even if somebody holds its handle.
     fn end(&self, entry: Entry) {
-        crate::exception::shield_from_panic("a callback panicked when the loop closed", || {
-            match entry {
-                Entry::Copy(copy) => copy(),
-                Entry::Report(context) => self.handler.report(&context),
-                dropped => drop(dropped),
-            }
+        shield_from_panic("a callback panicked when the loop closed", || match entry {
+            Entry::Copy(copy) => copy(),
+            Entry::Report(context) => self.handler.report(&context),
+            Entry::Call(call) => drop(call.cancel()),
+            Entry::Posted(Posted::Call(call) | Posted::Timer(_, call)) => drop(call.cancel()),
+            Entry::Step(_) | Entry::Ready { .. } | Entry::Posted(_) => {}
         });
     }
 }

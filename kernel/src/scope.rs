@@ -101,7 +101,7 @@ struct Expiry {
 }
 
 impl Expiry {
-    fn set(core: &LoopCore, task: Rc<dyn AnyTask>, when: crate::Time) -> Expiry {
+    fn set(core: &LoopCore, task: Rc<dyn AnyTask>, when: crate::primitives::Time) -> Expiry {
         let expired = Rc::new(Cell::new(false));
         let (fire, of) = (Rc::clone(&expired), Rc::clone(&task));
         let timer = LocalCall::erased(move || {

@@ -117,6 +117,11 @@ impl Timers {
         self.heap.pop().map(|timer| timer.call)
     }
 
+    /// Every callback, in no order.
+    pub(crate) fn into_calls(self) -> impl Iterator<Item = TimerCall> {
+        self.heap.into_iter().map(|timer| timer.call)
+    }
+
     /// How many entries the heap holds, husks included.
     pub(crate) fn len(&self) -> usize {
         self.heap.len()

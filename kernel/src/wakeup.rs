@@ -181,6 +181,14 @@ impl Gate {
         let Some(index) = number.checked_sub(inbox.taken) else { return Ok(()) };
         let index = usize::try_from(index).expect("an index into a vector");
         let posted = std::mem::replace(&mut inbox.queue[index], Posted::Withdrawn);
+        // Only from the end, so that the other posts keep their numbers.
+        while let Some(Posted::Withdrawn) = inbox.queue.last() {
+            inbox.queue.pop();
+        }
+        if inbox.queue.is_empty() {
+            // Relaxed: see `publish`; posters write it under this same lock.
+            self.mail.store(false, Ordering::Relaxed);
+        }
         Err(Refused { posted, wake_error: Some(error) })
     }
 

@@ -4,10 +4,9 @@
 //! that starts a few threads and returns one word for what happened. loom runs it once per
 //! interleaving; the words that came up must be exactly the words that the clause allows.
 //!
-//! * [`harness`](mod@crate::harness): runs a model and shows that the exploration is complete. Its
-//!   chapter begins with how to write a model;
-//! * [`litmus`](mod@crate::litmus): models of the explorer itself, one for each thing that loom lacks
-//!   or gets wrong.
+//! * `harness`: runs a model and shows that the exploration is complete; begins with how to write one;
+//! * `models`: the models of the kernel;
+//! * `litmus`: models of the explorer itself, one for each thing that loom lacks or gets wrong.
 //!
 //! All of it exists only under `cfg(loom)`, which the alias `cargo models` sets.
 
@@ -15,10 +14,12 @@
 pub mod harness;
 #[cfg(loom)]
 pub mod litmus;
+#[cfg(loom)]
+mod models;
 
 /// Every model that `cargo models` runs, in the order of its table.
 #[cfg(loom)]
 #[must_use]
 pub fn models() -> Vec<&'static harness::Model> {
-    [litmus::models()].into_iter().flatten().collect()
+    models::models().chain(litmus::models()).collect()
 }

@@ -28,7 +28,7 @@ use std::time::Duration;
 use crate::awaiting::{CancelPort, RemoteSuspension, Suspension, Target};
 use crate::exception::{
     BrokenPromise, Cancelled, Exception, ExceptionContext, InvalidState, Outcome, ResultError,
-    report_by_default,
+    report_by_default, shield_from_panic,
 };
 use crate::primitives::{Arc, Condvar, Deadline, Mutex, MutexGuard, thread};
 use wait::Waiter;
@@ -151,7 +151,7 @@ impl<T> Shared<T> {
             waiter.done(index, failed);
         }
         for (_, waker) in audience.wakers {
-            waker.wake();
+            shield_from_panic("a waker panicked", || waker.wake());
         }
         let future = ConcurrentFuture::of(Arc::clone(self));
         for callback in audience.callbacks {
@@ -553,9 +553,8 @@ impl<T: Clone + Send + 'static> Future for ConcurrentFuture<T> {
         let replaced = self.register(&mut state, cx.waker());
         drop(state);
         drop(replaced);
-        let waker = cx.waker().clone();
         self.suspension
-            .suspend(|port| Rc::new(AwaitedByTask { port: Rc::downgrade(port), shared, waker }));
+            .suspend(|port| Rc::new(AwaitedByTask { port: Rc::downgrade(port), shared }));
         Poll::Pending
     }
 }
@@ -579,19 +578,22 @@ impl<T> ConcurrentFuture<T> {
 struct AwaitedByTask<T> {
     port: std::rc::Weak<CancelPort>,
     shared: Arc<Shared<T>>,
-    waker: Waker,
 }
 
 impl<T> Target for AwaitedByTask<T> {
     fn cancel(&self, cancelled: &Cancelled) -> bool {
         let Some(port) = self.port.upgrade() else { return false };
-        if self.shared.state.lock().phase.is_done() {
+        let state = self.shared.state.lock();
+        if state.phase.is_done() {
             return false;
         }
-        // Work that runs goes on by itself; the await ends now all the same.
+        let wakers: Vec<Waker> = state.wakers.iter().map(|(_, waker)| waker.clone()).collect();
+        drop(state);
         port.set_pending(cancelled.clone());
-        self.shared.cancel(false);
-        self.waker.wake_by_ref();
+        // Work that runs goes on by itself and wakes nobody now; the await ends all the same.
+        if !self.shared.cancel(false) {
+            wakers.into_iter().for_each(Waker::wake);
+        }
         true
     }
 }

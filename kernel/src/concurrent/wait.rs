@@ -182,7 +182,7 @@ pub fn wait<T>(
     futures: &[ConcurrentFuture<T>],
     timeout: Option<Duration>,
     return_when: ReturnWhen,
-) -> Result<Split<T>, crate::Exception> {
+) -> Result<Split<T>, crate::exception::Exception> {
     let subscription = Subscription::new(futures)?;
     let total = subscription.futures.len();
     subscription.block(deadline(timeout), |arrived| match return_when {
@@ -237,7 +237,7 @@ pub struct AsCompleted<T> {
 }
 
 impl<T> Iterator for AsCompleted<T> {
-    type Item = Result<ConcurrentFuture<T>, crate::Exception>;
+    type Item = Result<ConcurrentFuture<T>, crate::exception::Exception>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let total = self.subscription.futures.len();

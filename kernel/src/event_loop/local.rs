@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::watch::{self, Direction, WatchError};
+use super::watch::{self, WatchError};
 use crate::chain;
 use crate::concurrent::ConcurrentFuture;
 use crate::core::{DefaultExecutor, LoopCore};
@@ -16,6 +16,7 @@ use crate::future::{self, LoopFuture, LoopPromise};
 use crate::handle::{Handle, LocalCall, TimerHandle};
 use crate::loop_handle::LoopHandle;
 use crate::primitives::{Arc, Clock, Time};
+use crate::ready_queue::Direction;
 use crate::scope::{TimeoutError, timeout as within};
 use crate::submit;
 use crate::task::{self, Coroutine, NewTask, NoRunningLoop, Task, TaskRef};
@@ -103,6 +104,7 @@ impl LocalLoop {
         delay: Duration,
         callback: impl FnOnce() + 'static,
     ) -> Result<TimerHandle, Exception> {
+        self.core.queue.check_open()?;
         //= SPEC.md#d-3
         let when = self.time().checked_add(delay).ok_or(DeadlineOverflow)?;
         Ok(self.call_at(when, callback)?)

@@ -240,14 +240,15 @@ fn close(core: &Rc<LoopCore>) {
     let parcels = core.parcels.take();
     let executor = core.executor.replace(DefaultExecutor::ShutDown);
     let factory = core.factory.take();
-    shield_from_panic("something panicked when dropped by a closing loop", || {
-        drop(parcels);
-        if let DefaultExecutor::Pool(pool) = &executor {
-            let told = pool.shutdown(false, false);
-            debug_assert!(told.is_ok(), "only waiting can be refused");
-        }
-        drop((executor, factory));
-    });
+    if let DefaultExecutor::Pool(pool) = &executor {
+        let told = pool.shutdown(false, false);
+        debug_assert!(told.is_ok(), "only waiting can be refused");
+    }
+    // Each for itself: two that panic in one unwinding would abort the program.
+    let what = "something panicked when dropped by a closing loop";
+    shield_from_panic(what, || drop(parcels));
+    shield_from_panic(what, || drop(executor));
+    shield_from_panic(what, || drop(factory));
     watch::forget_all(core);
-    core.queue.handler().set(None);
+    shield_from_panic(what, || core.queue.handler().set(None));
 }

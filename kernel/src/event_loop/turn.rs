@@ -16,7 +16,7 @@ pub(super) fn turn(core: &Rc<LoopCore>, longest: Option<Duration>) -> Result<Tur
     // A report at the end of the last run may have asked for the exit of this one.
     leave_if_asked(core)?;
     let until = how_long(core, longest);
-    sleep(core, until)?;
+    sleep(core, until, longest.is_some())?;
     core.queue.take_in_timers(core.clock().now());
     let batch = run_batch(core);
     watch::arm_again(core);
@@ -44,11 +44,12 @@ fn how_long(core: &LoopCore, longest: Option<Duration>) -> Until {
 
 //= SPEC.md#w-5
 //= SPEC.md#w-6
-fn sleep(core: &Rc<LoopCore>, until: Until) -> Result<(), RunError> {
+fn sleep(core: &Rc<LoopCore>, until: Until, driven: bool) -> Result<(), RunError> {
     let mut ready = Vec::new();
     // Without watched descriptors a poll that does not sleep could only find our own pipe, and what
-    // that has to say is in the inbox.
-    let woken = if until == Until::Now && core.watched.borrow().is_empty() {
+    // that has to say is in the inbox. But who drives the loop from outside waits on its descriptor,
+    // which a byte that is left in the pipe would keep readable for ever (clause S-10).
+    let woken = if until == Until::Now && !driven && core.watched.borrow().is_empty() {
         false
     } else {
         core.poller.borrow_mut().poll(until, &mut ready).map_err(RunError::Poll)?
@@ -84,9 +85,12 @@ fn repair_pipe(core: &LoopCore, old: &Pipe, why: Option<Exception>) -> Result<()
 
 //= SPEC.md#q-2
 fn run_batch(core: &Rc<LoopCore>) -> Result<(), RunError> {
+    // A report of the broken pipe may have asked for the exit.
+    leave_if_asked(core)?;
     for _ in 0..core.queue.len() {
         let Some(entry) = core.queue.pop() else { break };
-        perform(core, entry);
+        // All of it: what an entry drops when it is over is user code too.
+        guard(core, || perform(core, entry));
         leave_if_asked(core)?;
     }
     Ok(())
@@ -104,8 +108,8 @@ fn leave_if_asked(core: &LoopCore) -> Result<(), RunError> {
 //= SPEC.md#q-5
 fn perform(core: &Rc<LoopCore>, entry: Entry) {
     match entry {
-        Entry::Call(call) => guard(core, || call.run()),
-        Entry::Copy(copy) => guard(core, copy),
+        Entry::Call(call) => call.run(),
+        Entry::Copy(copy) => copy(),
         Entry::Report(context) => core.queue.handler().report(&context),
         Entry::Step(key) | Entry::Posted(Posted::Step(key)) => {
             let task = core.tasks.borrow().get(key).cloned();
@@ -113,10 +117,8 @@ fn perform(core: &Rc<LoopCore>, entry: Entry) {
                 task.step();
             }
         }
-        Entry::Ready { fd, serial, readable, writable } => {
-            watch::call(core, fd, serial, readable, writable, |watcher| guard(core, watcher));
-        }
-        Entry::Posted(Posted::Call(call)) => guard(core, || call.run()),
+        Entry::Ready { fd, serial, direction } => watch::call(core, fd, serial, direction),
+        Entry::Posted(Posted::Call(call)) => call.run(),
         Entry::Posted(Posted::Cancel(key)) => {
             let task = core.tasks.borrow().get(key).cloned();
             if let Some(task) = task {
@@ -126,7 +128,7 @@ fn perform(core: &Rc<LoopCore>, entry: Entry) {
         Entry::Posted(Posted::Parcel(key)) => {
             let parcel = core.parcels.borrow_mut().remove(key);
             if let Some(open) = parcel {
-                guard(core, open);
+                open();
             }
         }
         Entry::Posted(Posted::Stop) => core.stopping.set(true),

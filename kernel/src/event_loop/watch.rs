@@ -12,7 +12,7 @@ use std::rc::Rc;
 use crate::core::{LoopCore, Watched, Watcher};
 use crate::exception::{ExceptionContext, LoopClosed, shield_from_panic};
 use crate::primitives::{Interest, Readiness, unique_id};
-use crate::ready_queue::Entry;
+use crate::ready_queue::{Direction, Entry};
 
 /// Why a descriptor is not watched. Nothing has changed.
 #[derive(Debug)]
@@ -40,13 +40,6 @@ impl fmt::Display for WatchError {
 
 impl std::error::Error for WatchError {}
 
-/// Which of a descriptor's watchers is meant.
-#[derive(Clone, Copy)]
-pub(super) enum Direction {
-    Read,
-    Write,
-}
-
 impl Watched {
     fn slot(&mut self, direction: Direction) -> &mut Option<Watcher> {
         match direction {
@@ -71,17 +64,18 @@ pub(super) fn add(
     direction: Direction,
     callback: impl FnMut() + 'static,
 ) -> Result<(), WatchError> {
+    // Before the borrows: if it is refused it is dropped after them, with all that it owns.
+    let watcher: Watcher = Rc::new(RefCell::new(callback));
     core.queue.check_open().map_err(|LoopClosed| WatchError::LoopClosed)?;
     let bad_descriptor = || WatchError::Os(io::Error::from(io::ErrorKind::InvalidInput));
     let token = token(fd).ok_or_else(bad_descriptor)?;
     let mut watched = core.watched.borrow_mut();
-    let poller = core.poller.borrow();
-    let watcher: Watcher = Rc::new(RefCell::new(callback));
     match watched.get_mut(&fd) {
         Some(known) => {
             if known.slot(direction).is_some() {
                 return Err(WatchError::AlreadyWatched);
             }
+            let poller = core.poller.borrow();
             poller
                 .modify(fd, token, Interest { read: true, write: true })
                 .map_err(WatchError::Os)?;
@@ -89,8 +83,9 @@ pub(super) fn add(
         }
         None => {
             let mut new = Watched { serial: unique_id(), reader: None, writer: None };
-            *new.slot(direction) = Some(watcher);
-            poller.add(fd, token, new.interest()).map_err(WatchError::Os)?;
+            *new.slot(direction) = Some(Rc::clone(&watcher));
+            let added = core.poller.borrow_mut().add(fd, token, new.interest());
+            added.map_err(WatchError::Os)?;
             watched.insert(fd, new);
         }
     }
@@ -126,27 +121,23 @@ pub(super) fn queue(core: &LoopCore, readiness: Readiness) {
     let Some(serial) = core.watched.borrow().get(&fd).map(|known| known.serial) else { return };
     core.disarmed.borrow_mut().push(fd);
     let Readiness { readable, writable, .. } = readiness;
-    core.queue.push(Entry::Ready { fd, serial, readable, writable });
+    // An entry each: what the reader does, the writer's is part of the rest of the batch.
+    for (ready, direction) in [(readable, Direction::Read), (writable, Direction::Write)] {
+        if ready {
+            core.queue.push(Entry::Ready { fd, serial, direction });
+        }
+    }
 }
 
 //= SPEC.md#s-11
-/// Calls the watchers that are still there, reader first.
-pub(super) fn call(
-    core: &LoopCore,
-    fd: RawFd,
-    serial: u64,
-    readable: bool,
-    writable: bool,
-    guard: impl Fn(&dyn Fn()),
-) {
-    for (ready, direction) in [(readable, Direction::Read), (writable, Direction::Write)] {
-        let watcher = match core.watched.borrow_mut().get_mut(&fd) {
-            Some(known) if known.serial == serial && ready => known.slot(direction).clone(),
-            _ => None,
-        };
-        if let Some(watcher) = watcher {
-            guard(&|| (watcher.borrow_mut())());
-        }
+/// Calls the watcher if it is still there.
+pub(super) fn call(core: &LoopCore, fd: RawFd, serial: u64, direction: Direction) {
+    let watcher = match core.watched.borrow_mut().get_mut(&fd) {
+        Some(known) if known.serial == serial => known.slot(direction).clone(),
+        _ => None,
+    };
+    if let Some(watcher) = watcher {
+        (watcher.borrow_mut())();
     }
 }
 
@@ -162,7 +153,7 @@ pub(super) fn arm_again(core: &LoopCore) {
         let armed = core.poller.borrow().modify(fd, token, interest);
         if let Err(error) = armed {
             let lost = core.watched.borrow_mut().remove(&fd);
-            drop(lost);
+            lost.map(let_go);
             let message = "a watched descriptor was closed without removing its watchers";
             core.queue.report_later(ExceptionContext::new(message, Some(error.into())));
         }
@@ -170,10 +161,16 @@ pub(super) fn arm_again(core: &LoopCore) {
 }
 
 pub(super) fn forget_all(core: &LoopCore) {
-    let watched = core.watched.take();
-    for fd in watched.keys() {
+    for (fd, watched) in core.watched.take() {
         // Closed ones are gone from the poll already.
-        let _gone = core.poller.borrow().remove(*fd);
+        let _gone = core.poller.borrow().remove(fd);
+        let_go(watched);
     }
-    shield_from_panic("a watcher panicked when dropped", || drop(watched));
+}
+
+/// Drops the watchers one by one: two that panic in one unwinding would abort the program.
+fn let_go(watched: Watched) {
+    for watcher in [watched.reader, watched.writer] {
+        shield_from_panic("a watcher panicked when dropped", || drop(watcher));
+    }
 }

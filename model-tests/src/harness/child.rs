@@ -109,7 +109,7 @@ pub(super) fn main(variant: Variant) -> ExitCode {
 pub(super) struct Ended {
     /// What it found, or the message that it failed with.
     pub(super) result: Result<Found, String>,
-    /// What it wrote for people.
+    /// What it wrote for people; not empty if it failed.
     pub(super) report: String,
     pub(super) elapsed: Duration,
 }
@@ -137,12 +137,16 @@ pub(super) fn run(
             None => {}
         }
     }
-    let report = report.join().expect("reading does not panic");
+    let mut report = report.join().expect("reading does not panic");
     let status = child.wait()?;
     let result = match last {
         Some(Line::Found(found)) if status.success() => Ok(found),
         Some(Line::Failed(message)) => Err(message),
-        _ => Err(format!("its process ended without a word: {status}")),
+        _ => {
+            let message = format!("its process ended without a word: {status}");
+            report = format!("{name}\n{report}{message}\n");
+            Err(message)
+        }
     };
     Ok(Ended { result, report, elapsed: start.elapsed() })
 }

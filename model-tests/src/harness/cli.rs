@@ -4,10 +4,10 @@ use std::num::NonZero;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
 
+use super::child;
 use super::model::{Model, Variant, mistakes};
 use super::run::{Verdict, run};
 use super::table::{exploration, grouped, lines, table};
-use super::{child, failure};
 
 const HELP: &str = "\
 cargo models                 run every model and its controls
@@ -91,7 +91,8 @@ fn find(models: &[&'static Model], names: &[&str]) -> Result<Vec<&'static Model>
         models.iter().copied().find(|model| model.name == *name).ok_or_else(|| {
             let like = models.iter().map(|model| model.name).filter(|other| other.contains(*name));
             let like: Vec<&str> = like.collect();
-            let hint = if like.is_empty() { "see `cargo models list`".into() } else { like.join(", ") };
+            let hint =
+                if like.is_empty() { "see `cargo models list`".into() } else { like.join(", ") };
             format!("there is no model `{name}`: {hint}")
         })
     };
@@ -133,7 +134,12 @@ fn summary(verdicts: &[Verdict]) -> String {
 
 fn list(models: &[&'static Model]) -> ExitCode {
     let rows = models.iter().map(|model| {
-        [model.name.into(), model.clauses.join(" "), model.threads.to_string(), model.question.into()]
+        [
+            model.name.into(),
+            model.clauses.join(" "),
+            model.threads.to_string(),
+            model.question.into(),
+        ]
     });
     let head = ["model", "clauses", "threads", "question"].map(String::from);
     let rows: Vec<[String; 4]> = std::iter::once(head).chain(rows).collect();
@@ -142,7 +148,12 @@ fn list(models: &[&'static Model]) -> ExitCode {
 }
 
 fn explain(model: &'static Model) -> ExitCode {
-    println!("{}\n  asks     {}\n  clauses  {}", model.name, model.question, model.clauses.join(", "));
+    println!(
+        "{}\n  asks     {}\n  clauses  {}",
+        model.name,
+        model.question,
+        model.clauses.join(", ")
+    );
     let verdicts = run(&[model], false, 1);
     let verdict = &verdicts[0];
     for failure in &verdict.failures {
@@ -167,14 +178,15 @@ fn explain(model: &'static Model) -> ExitCode {
     exit_code(&verdicts)
 }
 
-fn explore(models: &[&'static Model], name: &str, control: Option<&str>) -> ExitCode {
-    let found = find(models, &[name]).ok().map(|chosen| chosen[0]);
-    let control = match (found, control) {
-        (Some(model), Some(number)) => number.parse().ok().and_then(|number: usize| model.controls.get(number)),
-        _ => None,
+fn explore(models: &[&'static Model], name: &str, number: Option<&str>) -> ExitCode {
+    let model = match find(models, &[name]) {
+        Ok(chosen) => chosen[0],
+        Err(message) => return refuse(&message),
     };
-    match found {
-        Some(model) => child::main(Variant { model, control }),
-        None => ExitCode::from(failure::EXIT_CODE),
+    let control = |number: &str| model.controls.get(number.parse::<usize>().ok()?);
+    match number.map(|number| control(number).ok_or(number)) {
+        None => child::main(Variant { model, control: None }),
+        Some(Ok(control)) => child::main(Variant { model, control: Some(control) }),
+        Some(Err(number)) => refuse(&format!("`{name}` has no control {number}")),
     }
 }

@@ -14,7 +14,7 @@ use super::model::Variant;
 const MOST_STEPS: usize = 20_000;
 
 /// loom's own limit, the main thread included.
-const MOST_THREADS: usize = 5;
+const MOST_THREADS: usize = loom::MAX_THREADS;
 
 /// How often a child says how far it is.
 const PROGRESS: Duration = Duration::from_millis(100);

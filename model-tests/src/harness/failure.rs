@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::panic::{PanicHookInfo, UnwindSafe, catch_unwind};
+use std::panic::{Location, PanicHookInfo, UnwindSafe, catch_unwind};
 
 use loopgate::checkers::model::{Interleaving, Step, interleaving};
 
@@ -15,6 +15,9 @@ use super::model::Variant;
 
 /// The status of a process whose exploration failed.
 pub(super) const EXIT_CODE: u8 = 101;
+
+/// The last steps tell most; an endless loop has thousands.
+const MOST_ROWS: usize = 200;
 
 thread_local! {
     static ANNOUNCED: Cell<bool> = const { Cell::new(false) };
@@ -49,9 +52,11 @@ pub fn panics(code: impl FnOnce() + UnwindSafe) -> Option<String> {
 
 fn message(panic: &PanicHookInfo<'_>) -> String {
     let text = panic.payload_as_str().unwrap_or("a panic without a message");
+    // These say all there is to say themselves.
+    let own =
+        |at: &Location<'_>| ["explore.rs", "roster.rs"].iter().any(|own| at.file().ends_with(own));
     match panic.location() {
-        // The roster's own messages say where each thread is.
-        Some(at) if !text.starts_with("deadlock") => format!("{text}\n  at {at}"),
+        Some(at) if !own(at) => format!("{text}\n  at {at}"),
         _ => text.to_owned(),
     }
 }
@@ -74,8 +79,9 @@ pub(super) fn report(variant: Variant, interleaving: Option<Interleaving>, messa
 
 /// One column per thread, one row per step.
 fn columns(interleaving: &Interleaving) -> String {
+    let left_out = interleaving.steps.len().saturating_sub(MOST_ROWS);
     let cells: Vec<(usize, String)> =
-        interleaving.steps.iter().map(|step| (step.thread, cell(step))).collect();
+        interleaving.steps[left_out..].iter().map(|step| (step.thread, cell(step))).collect();
     let widths: Vec<usize> = interleaving
         .threads
         .iter()
@@ -95,6 +101,9 @@ fn columns(interleaving: &Interleaving) -> String {
     };
     text += &row(&|thread| interleaving.threads[thread].clone());
     text += &row(&|thread| "-".repeat(widths[thread]));
+    if left_out > 0 {
+        text += &format!("  ... {left_out} steps before\n");
+    }
     for (of, cell) in &cells {
         text += &row(&|thread| if thread == *of { cell.clone() } else { String::new() });
     }

@@ -38,6 +38,12 @@
 //!   thrown with [`throw`].
 //! * Make it as small as the race allows: two threads where two can race. Each further thread or
 //!   operation multiplies the executions. If it does not end, set `bound`; the report then says so.
+//! * The `environment` says what the world may do: timeouts and wake-ups without a reason always, a
+//!   pipe that breaks or fails only if asked. How long a timeout is does not matter (zero is past);
+//!   a clock moves when a poll times out or a thread sleeps on it.
+//! * Each question multiplies too. A model that is not about waiting can do without
+//!   `spurious_wakeups`; `choices` limits how many answers of one execution are unusual.
+//! * `note` puts a remark into the record; a failure prints the record, a column per thread.
 //! * A model without a control proves little: it might never reach the race. Break the protocol, or let
 //!   the environment break it, and name a piece of the message that must come of it.
 //!

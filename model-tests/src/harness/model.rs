@@ -123,13 +123,16 @@ pub(super) fn mistakes(model: &Model) -> Vec<String> {
     check(!model.clauses.is_empty(), "it names no clause");
     check(!model.question.is_empty(), "it asks no question");
     check(!model.outcomes.is_empty(), "it allows no outcome, so it cannot pass");
-    check((1..=5).contains(&model.threads), "loom has one to five threads");
+    check((1..=loom::MAX_THREADS).contains(&model.threads), "loom has one to five threads");
     check(!model.controls.is_empty(), "it has no control, so nobody knows whether it can fail");
     let forbids_known = |control: &Control| match control.change {
         Change::Forbid(outcome) => model.outcomes.contains(&outcome),
         _ => true,
     };
-    check(model.controls.iter().all(forbids_known), "a control forbids an outcome it does not list");
+    check(
+        model.controls.iter().all(forbids_known),
+        "a control forbids an outcome it does not list",
+    );
     let has_reason = |control: &Control| !control.fails_with.is_empty();
     check(model.controls.iter().all(has_reason), "a control fails for no particular reason");
     mistakes

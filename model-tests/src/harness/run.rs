@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::child::{self, Ended, Found};
 use super::model::{Model, Variant};
-use super::table::Screen;
+use super::table::{Screen, grouped};
 
 /// What came of a model and its controls.
 #[derive(Debug)]
@@ -28,31 +28,34 @@ impl Verdict {
         Verdict { model, found: None, elapsed: Duration::ZERO, caught: 0, failures: Vec::new() }
     }
 
-    /// Takes in how a variant ended.
-    fn judge(&mut self, variant: Variant, ended: Ended) {
+    /// Takes in how a variant ended; says it in a few words.
+    fn judge(&mut self, variant: Variant, ended: Ended) -> String {
         let title = variant.title();
         match (variant.control, ended.result) {
             (None, Ok(found)) => {
                 self.elapsed = ended.elapsed;
+                let holds = format!("holds, {} executions", grouped(found.executions));
                 self.found = Some(found);
+                holds
             }
-            (None, Err(message)) => {
+            (None, Err(_)) => {
                 self.elapsed = ended.elapsed;
-                let report = if ended.report.is_empty() { title } else { ended.report };
-                // A failure that has no report of its own ended the process in some other way.
-                let told = report.contains(message.split(" at ").next().unwrap_or_default().trim());
-                self.failures.push(if told { report } else { format!("{report}\n{message}\n") });
+                self.failures.push(ended.report);
+                "FAILED".into()
             }
             (Some(_), Ok(_)) => {
                 self.failures.push(format!("{title}\nIt must fail, and it passed.\n"));
+                "PASSED, BUT MUST FAIL".into()
             }
             (Some(control), Err(message)) if message.contains(control.fails_with) => {
                 self.caught += 1;
+                "caught".into()
             }
             (Some(control), Err(message)) => {
                 let expected = control.fails_with;
                 let text = format!("{title}\nIt must fail with `{expected}`, but: {message}\n");
                 self.failures.push(text);
+                "FAILED FOR ANOTHER REASON".into()
             }
         }
     }
@@ -96,15 +99,16 @@ pub(super) fn run(models: &[&'static Model], controls: bool, jobs: usize) -> Vec
         for event in inbox {
             match event {
                 Event::Started(job) => screen.started(variant(job).title()),
-                Event::Progress(job, executions) => screen.progress(&variant(job).title(), executions),
+                Event::Progress(job, executions) => {
+                    screen.progress(&variant(job).title(), executions)
+                }
                 Event::Ended(job, Ok(ended)) => {
-                    let executions = ended.result.as_ref().ok().map(|found| found.executions);
-                    screen.ended(&variant(job).title(), executions);
-                    verdicts[job.model].judge(variant(job), ended);
+                    let how = verdicts[job.model].judge(variant(job), ended);
+                    screen.ended(&variant(job).title(), &how);
                 }
                 Event::Ended(job, Err(error)) => {
                     let title = variant(job).title();
-                    screen.ended(&title, None);
+                    screen.ended(&title, "FAILED");
                     let text = format!("{title}\nIts process cannot be run: {error}\n");
                     verdicts[job.model].failures.push(text);
                 }
@@ -116,7 +120,11 @@ pub(super) fn run(models: &[&'static Model], controls: bool, jobs: usize) -> Vec
 }
 
 /// One worker: takes jobs until there are none. Errors of a closed channel mean that nobody listens.
-fn work(models: &[&'static Model], queue: &Mutex<impl Iterator<Item = Job>>, events: &Sender<Event>) {
+fn work(
+    models: &[&'static Model],
+    queue: &Mutex<impl Iterator<Item = Job>>,
+    events: &Sender<Event>,
+) {
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
     while let Some(job) = next() {
         let _ = events.send(Event::Started(job));

@@ -34,13 +34,10 @@ impl Screen {
         self.rewrite();
     }
 
-    /// `executions` is `None` for a variant that failed, be it because it must.
-    pub(super) fn ended(&mut self, title: &str, executions: Option<u64>) {
+    pub(super) fn ended(&mut self, title: &str, how: &str) {
         self.running.retain(|(running, _)| running != title);
         self.ended += 1;
         if !self.terminal {
-            let how = executions
-                .map_or("failed".to_owned(), |number| format!("{} executions", grouped(number)));
             eprintln!("end    {title}: {how}");
         }
         self.rewrite();
@@ -72,11 +69,13 @@ impl Screen {
 
 /// The table of the verdicts.
 pub(super) fn table(verdicts: &[Verdict]) -> String {
-    let head = ["model", "clauses", "threads", "executions", "time", "exploration", "controls caught"];
+    let head =
+        ["model", "clauses", "threads", "executions", "time", "exploration", "controls caught"];
     let mut rows = vec![head.map(String::from)];
     rows.extend(verdicts.iter().map(|verdict| {
         let Model { name, clauses, threads, controls, .. } = verdict.model;
-        let executions = verdict.found.as_ref().map_or_else(String::new, |found| grouped(found.executions));
+        let executions =
+            verdict.found.as_ref().map_or_else(String::new, |found| grouped(found.executions));
         [
             (*name).to_owned(),
             clauses.join(" "),
@@ -93,7 +92,8 @@ pub(super) fn table(verdicts: &[Verdict]) -> String {
 
 /// Rows of equally wide columns; those marked are flush right.
 pub(super) fn lines<const N: usize>(rows: &[[String; N]], right: &[bool; N]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width =
+        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..N).map(width).collect();
     let mut text = String::new();
     for row in rows {

@@ -9,6 +9,8 @@
 //! would depend on their relative speed. loom does not see that dependence and would leave out orders
 //! that matter; the litmus model of `Cures::questions_by_thread` shows it.
 
+use std::panic::Location;
+
 use super::roster::me;
 use super::sync::Object;
 use super::{trace, with};
@@ -137,12 +139,11 @@ impl Answers {
 #[track_caller]
 #[must_use]
 pub fn choose(about: &'static str) -> bool {
-    flip(Question::Model(about))
+    flip(Question::Model(about), Location::caller())
 }
 
 /// Asks; true is the unusual answer.
-#[track_caller]
-pub(super) fn flip(question: Question) -> bool {
+pub(super) fn flip(question: Question, at: &'static Location<'static>) -> bool {
     let me = me();
     let yes = with(|run| {
         let place = if run.environment.cures.questions_by_thread {
@@ -154,19 +155,22 @@ pub(super) fn flip(question: Question) -> bool {
         run.answers.answer(place)
     });
     if yes {
-        trace::record(question.outcome(), None, "", std::panic::Location::caller());
+        trace::record(question.outcome(), None, "", at);
     }
     yes
 }
 
 /// Asks, unless this thread has had a yes to this question about this object.
-#[track_caller]
-pub(super) fn flip_once(question: Question, object: Object) -> bool {
+pub(super) fn flip_once(
+    question: Question,
+    object: Object,
+    at: &'static Location<'static>,
+) -> bool {
     let grant = (me(), question, object);
     if with(|run| run.answers.granted.contains(&grant)) {
         return false;
     }
-    let yes = flip(question);
+    let yes = flip(question, at);
     if yes {
         with(|run| run.answers.granted.push(grant));
     }

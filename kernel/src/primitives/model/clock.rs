@@ -101,3 +101,8 @@ impl fmt::Debug for Clock {
 /// See [`Clock::hold`].
 #[derive(Debug)]
 pub struct Hold(());
+
+impl Drop for Hold {
+    /// As on the real side, where it ends the hold.
+    fn drop(&mut self) {}
+}

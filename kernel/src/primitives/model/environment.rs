@@ -10,7 +10,7 @@ pub struct Environment {
     pub pipe_capacity: usize,
     /// A wait on a condition variable may return without a reason.
     pub spurious_wakeups: bool,
-    /// A poll may return without a reason; a write may have to be tried again.
+    /// A poll may return without a reason.
     pub interrupts: bool,
     /// A drain may leave one byte of several.
     pub partial_drains: bool,

@@ -66,28 +66,50 @@ impl Pipe {
         Ok(Pipe { content: Arc::new(Gated::new("Pipe", Content::default())) })
     }
 
-    /// Makes the pipe readable. Never blocks; retries when a signal interrupts the write.
+    /// Makes the pipe readable. Never blocks.
+    ///
+    /// A signal that interrupts the write makes it slow, no more: it is tried again. Slow writes are
+    /// explored anyway.
     ///
     /// # Errors
     /// The pipe is broken, or the environment says that the write fails.
     #[track_caller]
     pub fn try_write(&self) -> io::Result<Written> {
+        let at = Location::caller();
         let environment = with(|run| run.environment);
         let object = self.content.object();
-        if environment.interrupts && flip_once(Question::Interrupt, object) {
-            self.content.step(|_| ());
-        }
-        if environment.failing_writes && flip_once(Question::FailedWrite, object) {
+        if environment.failing_writes && flip_once(Question::FailedWrite, object, at) {
             return Err(io::Error::other("the model's environment let this write fail"));
         }
-        let written = self.content.step(|content| write(content, environment, self));
+        let written = self.content.step(|content| self.write(content, environment, at));
         let outcome = match &written {
             Ok(Written::Byte) => "a byte",
             Ok(Written::Full) => "it is full",
             Err(_) => "it is broken",
         };
-        trace::record("write", Some(object), outcome, Location::caller());
+        trace::record("write", Some(object), outcome, at);
         written
+    }
+
+    fn write(
+        &self,
+        content: &mut Content,
+        environment: Environment,
+        at: &'static Location<'static>,
+    ) -> io::Result<Written> {
+        if content.broken {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        if content.bytes >= environment.pipe_capacity {
+            return Ok(Written::Full);
+        }
+        let lost =
+            environment.lost_bytes && flip_once(Question::LostByte, self.content.object(), at);
+        if !lost {
+            content.bytes += 1;
+            self.wake_sleepers();
+        }
+        Ok(Written::Byte)
     }
 
     /// Takes every byte out, however many there are.
@@ -96,15 +118,17 @@ impl Pipe {
     /// None here; the real side's.
     #[track_caller]
     pub fn drain(&self) -> io::Result<Drained> {
+        let at = Location::caller();
         let object = self.content.object();
         let partial = with(|run| run.environment.partial_drains);
         let drained = self.content.step(|content| {
-            let leaves = partial && content.bytes > 1 && flip_once(Question::PartialDrain, object);
+            let leaves =
+                partial && content.bytes > 1 && flip_once(Question::PartialDrain, object, at);
             content.bytes = usize::from(leaves);
             if content.broken { Drained::EndOfFile } else { Drained::Empty }
         });
         let outcome = if drained == Drained::Empty { "" } else { "end-of-file" };
-        trace::record("drain", Some(object), outcome, Location::caller());
+        trace::record("drain", Some(object), outcome, at);
         Ok(drained)
     }
 
@@ -140,20 +164,6 @@ impl Pipe {
     fn wake_sleepers(&self) {
         roster::waiters(self.content.object()).into_iter().for_each(roster::wake);
     }
-}
-
-fn write(content: &mut Content, environment: Environment, pipe: &Pipe) -> io::Result<Written> {
-    if content.broken {
-        return Err(io::ErrorKind::BrokenPipe.into());
-    }
-    if content.bytes >= environment.pipe_capacity {
-        return Ok(Written::Full);
-    }
-    if !environment.lost_bytes || !flip_once(Question::LostByte, pipe.content.object()) {
-        content.bytes += 1;
-        pipe.wake_sleepers();
-    }
-    Ok(Written::Byte)
 }
 
 impl AsRawFd for Pipe {

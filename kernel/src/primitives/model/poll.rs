@@ -95,7 +95,6 @@ impl Poller {
             Look::NotReadable => false,
             Look::TimesOut(moment) => self.look_again(Some(moment)),
             Look::Asleep => {
-                trace::record("sleeps on", Some(object), "", at);
                 let timed_out = roster::sleep();
                 self.look_again(until.moment().filter(|_| timed_out))
             }
@@ -106,21 +105,25 @@ impl Poller {
     }
 
     /// Looks at the pipe and, in the same step, decides how to go on.
-    #[track_caller]
     fn look(&self, content: &mut Content, until: Until, at: &'static Location<'static>) -> Look {
         let environment = with(|run| run.environment);
         let object = self.pipe.object();
-        if environment.end_of_file && flip_once(Question::EndOfFile, object) {
+        if environment.end_of_file && flip_once(Question::EndOfFile, object, at) {
             content.shut();
         }
+        if content.is_readable() {
+            return Look::Readable;
+        }
+        if until == Until::Now {
+            return Look::NotReadable;
+        }
+        trace::record("sleeps on", Some(object), "", at);
         let early = environment.cures.early_timeouts;
         match until {
-            _ if content.is_readable() => Look::Readable,
-            Until::Now => Look::NotReadable,
-            _ if environment.interrupts && flip_once(Question::Interrupt, object) => {
+            _ if environment.interrupts && flip_once(Question::Interrupt, object, at) => {
                 Look::NotReadable
             }
-            Until::Time(moment) if early && flip(Question::Timeout) => Look::TimesOut(moment),
+            Until::Time(moment) if early && flip(Question::Timeout, at) => Look::TimesOut(moment),
             _ => {
                 let patience = until.moment().map(|moment| Duration::from_nanos(moment.as_nanos()));
                 roster::wait(object, patience, at);

@@ -22,6 +22,9 @@ use super::{trace, with};
 
 type At = &'static Location<'static>;
 
+/// loom's own limit, the main thread included.
+const MOST_THREADS: usize = loom::MAX_THREADS;
+
 /// The threads of this execution, the main thread first.
 #[derive(Default)]
 pub(super) struct Roster {
@@ -166,6 +169,11 @@ loom::thread_local! {
     static ME: Cell<usize> = Cell::new(0);
 }
 
+/// A thread's name.
+pub(super) fn name(seat: usize) -> String {
+    with(|run| run.roster.seats[seat].name.clone())
+}
+
 /// The calling thread's seat.
 pub(super) fn me() -> usize {
     ME.try_with(Cell::get)
@@ -180,10 +188,12 @@ pub(super) fn begin() {
 /// A seat for a thread that the caller is about to start.
 pub(super) fn add_thread(name: String) -> usize {
     let parent = me();
+    let full = with(|run| run.roster.len() == MOST_THREADS);
+    assert!(!full, "loom has {MOST_THREADS} threads at most, those that have ended included");
     with(|run| {
         let parent = &mut run.roster.seats[parent];
         parent.children += 1;
-        // Eight times more than loom's greatest number of threads.
+        // Unique, because no thread has eight children.
         let descent = parent.descent * 8 + parent.children;
         run.roster.seats.push(Seat::new(name, descent));
         run.roster.seats.len() - 1
@@ -212,7 +222,11 @@ pub(super) fn before_lock(object: Object, at: At) {
         let known = &run.roster.objects[object.0];
         (known.holder, known.broken)
     });
-    assert!(!broken, "{} was released by a panic; loom cannot lock it again", object.name());
+    assert!(
+        !broken,
+        "{} was unlocked while some thread was unwinding: loom cannot lock it again",
+        object.name()
+    );
     set_state(State::Locking(object, at));
     if holder.is_some() {
         trace::record("is blocked by", Some(object), "", at);
@@ -313,7 +327,10 @@ fn settle() {
     }
     let late_timeouts = with(|run| run.environment.cures.late_timeouts);
     match with(|run| run.roster.least_patient()).filter(|_| late_timeouts) {
-        Some(seat) => end_wait(seat, true),
+        Some(seat) => {
+            trace::record_anywhere("nobody can run: a timeout fires for", name(seat));
+            end_wait(seat, true);
+        }
         None => {
             let deadlock = with(|run| run.roster.describe_deadlock());
             panic!("{deadlock}");

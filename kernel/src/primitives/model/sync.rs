@@ -5,8 +5,10 @@
 //! waiter. A wait that ends early never joins the waiters: it releases the lock and takes it again, with
 //! anything happening in between, so it takes no notification away from others.
 //!
-//! One limit: loom's lock wraps std's, and a lock that a panic releases cannot be taken again. The next
-//! `lock` then fails the model, loudly. The kernel runs no foreign code under a lock, so none should.
+//! One limit: loom's lock wraps std's, which a panic poisons, and all threads of a model are one to std.
+//! So a lock that is taken, and then let go while any thread unwinds, cannot be taken again; the next
+//! `lock` fails the model, loudly. It takes a destructor that does a visible step while it is unwound,
+//! or a panic under a lock, which the kernel promises not to have.
 
 use std::any::type_name;
 use std::fmt;
@@ -106,7 +108,7 @@ impl<T> MutexGuard<'_, T> {
 impl<T> Drop for MutexGuard<'_, T> {
     fn drop(&mut self) {
         self.release();
-        trace::record_anywhere("unlock", Some(self.mutex.object));
+        trace::record_unlock(self.mutex.object);
     }
 }
 
@@ -165,7 +167,7 @@ impl Condvar {
     #[track_caller]
     pub fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, deadline: Deadline) -> bool {
         let at = Location::caller();
-        let early = self.ends_early(deadline);
+        let early = self.ends_early(deadline, at);
         if early.is_none() {
             self.gate.step(|()| roster::wait(self.gate.object(), deadline.0, at));
             trace::record("waits on", Some(self.gate.object()), "", at);
@@ -179,18 +181,17 @@ impl Condvar {
     }
 
     /// Whether this wait ends by itself, and if so whether by its timeout.
-    #[track_caller]
-    fn ends_early(&self, deadline: Deadline) -> Option<bool> {
+    fn ends_early(&self, deadline: Deadline, at: &'static Location<'static>) -> Option<bool> {
         let (cures, spurious) =
             with(|run| (run.environment.cures, run.environment.spurious_wakeups));
         let fires = match deadline.0 {
             Some(Duration::ZERO) => true,
-            Some(_) => cures.early_timeouts && flip(Question::Timeout),
+            Some(_) => cures.early_timeouts && flip(Question::Timeout, at),
             None => false,
         };
         if fires {
             Some(true)
-        } else if spurious && flip_once(Question::Spurious, self.gate.object()) {
+        } else if spurious && flip_once(Question::Spurious, self.gate.object(), at) {
             Some(false)
         } else {
             None
@@ -206,7 +207,7 @@ impl Condvar {
         let mut candidates = waiters.iter();
         let mut chosen = candidates.next();
         for next in candidates {
-            if !any || !flip(Question::PassOver) {
+            if !any || !flip(Question::PassOver, at) {
                 break;
             }
             chosen = Some(next);

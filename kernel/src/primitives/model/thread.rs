@@ -30,7 +30,7 @@ impl JoinHandle {
         roster::before_join(self.seat, Location::caller());
         self.inner.join().expect("the thread's body catches every panic");
         roster::after_join();
-        trace::record("joins", None, self.seat.to_string(), Location::caller());
+        trace::record("joins", None, roster::name(self.seat), Location::caller());
         match self.payload.lock().unwrap_or_else(PoisonError::into_inner).take() {
             None => Ok(()),
             Some(payload) => Err(payload),

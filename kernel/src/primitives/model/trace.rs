@@ -1,7 +1,7 @@
 //! The steps of the execution that is running: what a failure prints.
 //!
 //! Recorded after the operation took effect, so the order of the record is the order of the effects.
-//! Nothing reads it but reports: it is no part of what is explored.
+//! It is no part of what is explored, so no step may depend on it.
 
 use std::borrow::Cow;
 use std::panic::Location;
@@ -64,9 +64,14 @@ pub(super) fn record(
     push(operation, object, value.into(), Some(at));
 }
 
-/// A step whose place in the source is not known, such as an unlock by a drop.
-pub(super) fn record_anywhere(operation: &'static str, object: Option<Object>) {
-    push(operation, object, Cow::Borrowed(""), None);
+/// A step that is not at one place of the source.
+pub(super) fn record_anywhere(operation: &'static str, value: impl Into<Cow<'static, str>>) {
+    push(operation, None, value.into(), None);
+}
+
+/// A lock was let go, by a drop, which does not know where it is.
+pub(super) fn record_unlock(object: Object) {
+    push("unlock", Some(object), Cow::Borrowed(""), None);
 }
 
 fn push(
@@ -87,7 +92,8 @@ pub fn note(text: impl Into<Cow<'static, str>>) {
 
 /// The execution so far; `None` if it cannot be looked at just now.
 ///
-/// May be called by a panic hook.
+/// May be called by a panic hook. A model may count steps once its threads are joined, but not compare
+/// steps of different threads: loom leaves out orders that make no difference to the program.
 #[must_use]
 pub fn interleaving() -> Option<Interleaving> {
     super::RUN.with(|run| {

@@ -122,8 +122,15 @@ impl Poller {
     }
 
     /// Starts watching a descriptor.
-    pub(crate) fn add(&self, fd: RawFd, token: usize, interest: Interest) -> io::Result<()> {
-        self.poll.registry().register(&mut SourceFd(&fd), Token(token), mio_interest(interest))
+    pub(crate) fn add(&mut self, fd: RawFd, token: usize, interest: Interest) -> io::Result<()> {
+        self.poll.registry().register(&mut SourceFd(&fd), Token(token), mio_interest(interest))?;
+        // One poll reports all that are ready. Their numbers are dense, so the highest says how many
+        // there may be; kqueue tells of each direction by itself, and there is the pipe.
+        let most = 2 * token + 3;
+        if most > self.events.capacity() {
+            self.events = Events::with_capacity(most.next_power_of_two());
+        }
+        Ok(())
     }
 
     /// Changes what is watched, or arms the same again: it reports at once if it is ready.

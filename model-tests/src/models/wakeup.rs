@@ -1,0 +1,375 @@
+//! Posting against whatever the loop is doing.
+
+use loopgate::checkers::census;
+use loopgate::{PostError, Turn};
+
+use super::support::{Cell, LOST_BYTES, count, event_loop, running, slept, stop};
+use crate::harness::{Change, Control, Model, Outcome, join, start};
+
+pub(super) static MODELS: &[Model] = &[
+    Model {
+        name: "w2_post_races_sleep",
+        clauses: &["W-1", "W-2", "Q-5"],
+        question: "Does a post wake the loop, however it falls against the loop's going to sleep?",
+        outcomes: &["the loop slept", "the loop did not sleep"],
+        body: post_races_sleep,
+        controls: &[
+            Control {
+                name: "the byte may vanish",
+                change: Change::Environment(LOST_BYTES),
+                fails_with: "deadlock",
+            },
+            Control {
+                name: "it never sleeps, they say",
+                change: Change::Forbid("the loop slept"),
+                fails_with: "outcome not allowed: the loop slept",
+            },
+        ],
+        ..Model::DEFAULTS
+    },
+    Model {
+        name: "w3_two_posters_share_a_byte",
+        clauses: &["W-2", "W-3"],
+        question: "Do two posters write at most one byte between two sleeps, and wake the loop?",
+        threads: 3,
+        bound: Some(3),
+        outcomes: &["1 byte", "2 bytes"],
+        body: two_posters_share_a_byte,
+        controls: &[Control {
+            name: "the byte may vanish",
+            change: Change::Environment(LOST_BYTES),
+            fails_with: "deadlock",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
+        name: "q1_post_goes_before_a_later_call_soon",
+        clauses: &["Q-1"],
+        question: "Does a post that happened before a call_soon also run before it?",
+        outcomes: &["post, then call", "post alone"],
+        body: || post_before_call_soon(true),
+        controls: &[Control {
+            name: "the post comes after the flag",
+            change: Change::Body(|| post_before_call_soon(false)),
+            fails_with: "the call_soon overtook the post",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
+        name: "w5_post_races_drain",
+        clauses: &["W-2", "W-5", "Q-1"],
+        question: "Is a post that falls into the drain of an earlier one's byte still run?",
+        outcomes: &["in one turn", "in two turns"],
+        body: post_races_drain,
+        controls: &[Control {
+            name: "the byte may vanish",
+            change: Change::Environment(LOST_BYTES),
+            fails_with: "deadlock",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
+        name: "w9_post_races_close",
+        clauses: &["W-9", "S-6", "S-8"],
+        question: "Is a post against close either refused or handed over, and never left behind?",
+        outcomes: &["refused", "accepted and dropped"],
+        body: post_races_close,
+        controls: &[Control {
+            name: "every post is accepted, they say",
+            change: Change::Forbid("refused"),
+            fails_with: "outcome not allowed: refused",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
+        name: "g2_stop_races_sleep",
+        clauses: &["G-2", "S-1", "S-2"],
+        question: "Does a stop from another thread end the run, however it falls?",
+        outcomes: &["the loop slept", "the loop did not sleep"],
+        body: stop_races_sleep,
+        controls: &[Control {
+            name: "the byte may vanish",
+            change: Change::Environment(LOST_BYTES),
+            fails_with: "deadlock",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
+        name: "h4_cancel_races_run",
+        clauses: &["H-1", "H-3", "H-4"],
+        question: "Is a callback either run or cancelled, and is the canceller told which?",
+        outcomes: &["ran", "cancelled"],
+        body: cancel_races_run,
+        controls: &[Control {
+            name: "a cancel always comes in time, they say",
+            change: Change::Forbid("ran"),
+            fails_with: "outcome not allowed: ran",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
+        name: "d7_threadsafe_timer_races_cancel",
+        clauses: &["D-7", "D-1", "H-1"],
+        question: "Does a timer set from another thread fire once and not early, or is it cancelled?",
+        outcomes: &["fired", "cancelled"],
+        body: timer_races_cancel,
+        controls: &[Control {
+            name: "a cancel always comes in time, they say",
+            change: Change::Forbid("fired"),
+            fails_with: "outcome not allowed: fired",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
+        name: "t4_foreign_waker_races_sleep",
+        clauses: &["T-4", "W-2"],
+        question: "Does a waker called by another thread make the task's next step happen?",
+        outcomes: &["woken in its sleep", "woken before"],
+        body: foreign_waker,
+        controls: &[Control {
+            name: "the byte may vanish",
+            change: Change::Environment(LOST_BYTES),
+            fails_with: "deadlock",
+        }],
+        ..Model::DEFAULTS
+    },
+];
+
+fn sleep_outcome() -> Outcome {
+    if slept() { "the loop slept".into() } else { "the loop did not sleep".into() }
+}
+
+//= SPEC.md#w-1
+//= type=test
+//= SPEC.md#w-2
+//= type=test
+//= SPEC.md#q-5
+//= type=test
+fn post_races_sleep() -> Outcome {
+    let event_loop = event_loop();
+    let handle = event_loop.handle();
+    let poster = start("poster", move || {
+        handle.call_soon_threadsafe(|| running().stop()).expect("the loop is open");
+    });
+    event_loop.run_forever().expect("the run is stopped");
+    join(poster);
+    sleep_outcome()
+}
+
+//= SPEC.md#w-3
+//= type=test
+fn two_posters_share_a_byte() -> Outcome {
+    let event_loop = event_loop();
+    let ran = Cell::new(0);
+    let posters = ["poster 1", "poster 2"].map(|name| {
+        let (handle, ran) = (event_loop.handle(), ran.clone());
+        start(name, move || {
+            let note = move || {
+                ran.update(|ran| *ran += 1);
+                if ran.get() == 2 {
+                    running().stop();
+                }
+            };
+            handle.call_soon_threadsafe(note).expect("the loop is open");
+        })
+    });
+    event_loop.run_forever().expect("the run is stopped");
+    posters.into_iter().for_each(join);
+    let bytes = count("write", "Pipe");
+    // It polls only to sleep; and before its first sleep it counts as asleep, for it has not run yet.
+    assert!(bytes <= 1 + count("poll", "Pipe"), "{bytes} bytes for the sleeps there were");
+    if bytes == 1 { "1 byte".into() } else { format!("{bytes} bytes").into() }
+}
+
+//= SPEC.md#q-1
+//= type=test
+fn post_before_call_soon(post_first: bool) -> Outcome {
+    let event_loop = event_loop();
+    let (flag, order) = (Cell::new(false), Cell::new(Vec::new()));
+    let poster = start("poster", {
+        let (handle, flag, order) = (event_loop.handle(), flag.clone(), order.clone());
+        move || {
+            if !post_first {
+                flag.set(true);
+            }
+            let note = move || order.update(|order| order.push("post"));
+            handle.call_soon_threadsafe(note).expect("the loop is open");
+            flag.set(true);
+        }
+    });
+    let (seen, noted) = (flag.clone(), order.clone());
+    event_loop
+        .call_soon(move || {
+            if seen.get() {
+                let note = move || noted.update(|order| order.push("call"));
+                running().call_soon(note).expect("the loop is open");
+            }
+        })
+        .expect("the loop is open");
+    let now = Some(std::time::Duration::ZERO);
+    assert_eq!(event_loop.run_once(now).expect("a turn"), Turn::Continue);
+    join(poster);
+    assert_eq!(event_loop.run_once(now).expect("a turn"), Turn::Continue);
+    match order.get()[..] {
+        ["post", "call"] => "post, then call".into(),
+        ["post"] => "post alone".into(),
+        ["call", ..] => panic!("the call_soon overtook the post"),
+        ref other => panic!("something ran twice or not at all: {other:?}"),
+    }
+}
+
+//= SPEC.md#w-5
+//= type=test
+fn post_races_drain() -> Outcome {
+    let event_loop = event_loop();
+    let turn = Cell::new(0);
+    let ran_in = Cell::new(Vec::new());
+    let poster = start("poster", {
+        let (handle, turn, ran_in) = (event_loop.handle(), turn.clone(), ran_in.clone());
+        move || {
+            for _ in 0..2 {
+                let (turn, ran_in) = (turn.clone(), ran_in.clone());
+                let note = move || ran_in.update(|ran_in| ran_in.push(turn.get()));
+                handle.call_soon_threadsafe(note).expect("the loop is open");
+            }
+        }
+    });
+    while ran_in.get().len() < 2 {
+        turn.update(|turn| *turn += 1);
+        assert_eq!(event_loop.run_once(None).expect("a turn"), Turn::Continue);
+    }
+    join(poster);
+    let ran_in = ran_in.get();
+    if ran_in[0] == ran_in[1] { "in one turn".into() } else { "in two turns".into() }
+}
+
+//= SPEC.md#w-9
+//= type=test
+//= SPEC.md#s-6
+//= type=test
+//= SPEC.md#s-8
+//= type=test
+fn post_races_close() -> Outcome {
+    struct Owned(Cell<bool>);
+    impl Drop for Owned {
+        fn drop(&mut self) {
+            self.0.set(true);
+        }
+    }
+    let event_loop = event_loop();
+    let (refused, dropped) = (Cell::new(false), Cell::new(false));
+    let poster = start("poster", {
+        let (handle, refused) = (event_loop.handle(), refused.clone());
+        let owned = Owned(dropped.clone());
+        move || {
+            let callback = move || {
+                let _ = &owned;
+                panic!("the loop never ran");
+            };
+            match handle.call_soon_threadsafe(callback) {
+                Ok(_) => {}
+                Err(PostError::LoopClosed) => refused.set(true),
+                Err(other) => panic!("{other}"),
+            }
+        }
+    });
+    event_loop.close().expect("the loop does not run");
+    join(poster);
+    assert!(dropped.get(), "the callback outlived the loop");
+    assert_eq!(census(&event_loop).queued, 0, "something was queued on a closed loop");
+    if refused.get() { "refused".into() } else { "accepted and dropped".into() }
+}
+
+//= SPEC.md#g-2
+//= type=test
+//= SPEC.md#s-1
+//= type=test
+fn stop_races_sleep() -> Outcome {
+    let event_loop = event_loop();
+    let handle = event_loop.handle();
+    let stopper = start("stopper", move || stop(&handle));
+    event_loop.run_forever().expect("the run is stopped");
+    join(stopper);
+    sleep_outcome()
+}
+
+//= SPEC.md#h-1
+//= type=test
+//= SPEC.md#h-3
+//= type=test
+//= SPEC.md#h-4
+//= type=test
+fn cancel_races_run() -> Outcome {
+    let event_loop = event_loop();
+    let ran = Cell::new(false);
+    let noted = ran.clone();
+    let handle = event_loop.handle().call_soon_threadsafe(move || noted.set(true));
+    let handle = handle.expect("the loop is open");
+    let prevented = Cell::new(false);
+    let canceller = start("canceller", {
+        let prevented = prevented.clone();
+        move || prevented.set(handle.cancel())
+    });
+    let turn = event_loop.run_once(Some(std::time::Duration::ZERO)).expect("a turn");
+    assert_eq!(turn, Turn::Continue);
+    join(canceller);
+    assert_ne!(ran.get(), prevented.get(), "run and cancelled, or neither");
+    if ran.get() { "ran".into() } else { "cancelled".into() }
+}
+
+//= SPEC.md#d-7
+//= type=test
+fn timer_races_cancel() -> Outcome {
+    let event_loop = event_loop();
+    let fired = Cell::new(None);
+    let canceller = start("canceller", {
+        let (handle, fired) = (event_loop.handle(), fired.clone());
+        move || {
+            let clock = handle.clock().clone();
+            let note = move || {
+                fired.set(Some(clock.now()));
+                running().stop();
+            };
+            let delay = std::time::Duration::from_nanos(5);
+            let timer = handle.call_later_threadsafe(delay, note).expect("the loop is open");
+            if timer.cancel() {
+                stop(&handle);
+            } else {
+                assert!(!timer.cancelled(), "a timer that fired was not cancelled");
+            }
+        }
+    });
+    event_loop.run_forever().expect("the run is stopped");
+    join(canceller);
+    match fired.get() {
+        None => "cancelled".into(),
+        Some(at) => {
+            assert!(at.as_nanos() >= 5, "fired early, at {at}");
+            "fired".into()
+        }
+    }
+}
+
+//= SPEC.md#t-4
+//= type=test
+fn foreign_waker() -> Outcome {
+    use std::task::{Poll, Waker};
+    let event_loop = event_loop();
+    let (ready, waker) = (Cell::new(false), Cell::new(None::<Waker>));
+    let other = start("other", {
+        let (ready, waker) = (ready.clone(), waker.clone());
+        move || {
+            ready.set(true);
+            if let Some(waker) = waker.get() {
+                waker.wake();
+            }
+        }
+    });
+    let polled = event_loop.run_until_complete(std::future::poll_fn(move |cx| {
+        waker.set(Some(cx.waker().clone()));
+        if ready.get() { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }));
+    polled.expect("the future has no error");
+    join(other);
+    if slept() { "woken in its sleep".into() } else { "woken before".into() }
+}
