@@ -27,6 +27,10 @@ pub(crate) struct CancelPort {
     pending: RefCell<Option<Cancelled>>,
     targets: RefCell<Vec<(u64, Rc<dyn Target>)>>,
     registered: Cell<u64>,
+    /// A cancel is being handed to a target, and would come back here if tasks await in a circle.
+    offering: Cell<bool>,
+    /// It came back: the next kernel awaitable yields it instead of sending it round again.
+    came_back: Cell<bool>,
 }
 
 thread_local! {
@@ -42,6 +46,8 @@ impl CancelPort {
             pending: RefCell::new(None),
             targets: RefCell::new(Vec::new()),
             registered: Cell::new(0),
+            offering: Cell::new(false),
+            came_back: Cell::new(false),
         })
     }
 
@@ -64,10 +70,18 @@ impl CancelPort {
         // A target may wake the task and so reach this port again: no borrow is held meanwhile.
         let targets: Vec<_> = self.targets.borrow().iter().map(|(_, t)| Rc::clone(t)).collect();
         let mut taken = false;
+        self.offering.set(true);
         for target in targets {
             taken |= target.cancel(cancelled);
         }
+        self.offering.set(false);
         taken
+    }
+
+    /// Whether the cancel that is just being handed on has come back round a circle of awaits.
+    pub(crate) fn comes_back(&self) -> bool {
+        self.came_back.set(self.came_back.get() || self.offering.get());
+        self.offering.get()
     }
 
     /// Nothing took the cancel: it waits for the next kernel awaitable. The first message stays.
@@ -76,6 +90,7 @@ impl CancelPort {
     }
 
     pub(crate) fn take_pending(&self) -> Option<Cancelled> {
+        self.came_back.set(false);
         self.pending.borrow_mut().take()
     }
 
@@ -119,8 +134,15 @@ impl Suspension {
     /// The target goes first, so that awaiting a task hands it the cancel and waits for its end.
     pub(crate) fn receive(target: impl Fn() -> Rc<dyn Target>) -> Option<Cancelled> {
         let port = CancelPort::current()?;
+        let came_back = port.came_back.get();
         let cancelled = port.take_pending()?;
-        if target().cancel(&cancelled) { None } else { Some(cancelled) }
+        if came_back {
+            return Some(cancelled);
+        }
+        port.offering.set(true);
+        let taken = target().cancel(&cancelled);
+        port.offering.set(false);
+        if taken { port.take_pending() } else { Some(cancelled) }
     }
 
     /// The same where there is nothing to hand a cancel to: it is yielded.

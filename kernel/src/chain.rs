@@ -46,8 +46,8 @@ pub(crate) fn task_to_concurrent<T: Clone + Send + 'static>(
         //= SPEC.md#c-4
         //= SPEC.md#c-7
         let Err(Outcome::Exception(exception)) = promise.settle(outcome) else { return };
-        // Closing the loop is nobody's failure.
-        if exception.is::<LoopClosed>() {
+        // Closing the loop is nobody's failure; a task of an open loop raised it itself.
+        if queue.is_closed() && exception.is::<LoopClosed>() {
             return;
         }
         //= SPEC.md#c-3

@@ -38,7 +38,20 @@ enum Kind {
     Error(Box<dyn Error + Send + Sync>),
     Cancelled(Cancelled),
     Exit(ExitRequest),
-    Panic { message: String, payload: Mutex<Option<Box<dyn Any + Send>>> },
+    Panic { message: String, payload: Mutex<Option<Payload>> },
+}
+
+/// What a panic carried; dropping it never unwinds, whatever it is.
+struct Payload(Option<Box<dyn Any + Send>>);
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        let payload = self.0.take();
+        if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            // Dropping this one could unwind in its turn.
+            std::mem::forget(another);
+        }
+    }
 }
 
 impl Exception {
@@ -82,7 +95,10 @@ impl Exception {
             .map(|text| (*text).to_owned())
             .or_else(|| payload.downcast_ref::<String>().cloned())
             .unwrap_or_else(|| "a panic without a message".to_owned());
-        Exception(Arc::new(Kind::Panic { message, payload: Mutex::new(Some(payload)) }))
+        Exception(Arc::new(Kind::Panic {
+            message,
+            payload: Mutex::new(Some(Payload(Some(payload)))),
+        }))
     }
 
     //= SPEC.md#x-1
@@ -129,7 +145,7 @@ impl Exception {
     #[must_use]
     pub fn take_panic_payload(&self) -> Option<Box<dyn Any + Send>> {
         match &*self.0 {
-            Kind::Panic { payload, .. } => payload.lock().take(),
+            Kind::Panic { payload, .. } => payload.lock().take()?.0.take(),
             _ => None,
         }
     }

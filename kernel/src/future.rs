@@ -352,6 +352,7 @@ impl<T: Clone + 'static> LoopFuture<T> {
 
     /// Polls for the outcome alone: the caller sees to cancels.
     pub(crate) fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Exception>> {
+        self.check_same_loop()?;
         //= SPEC.md#l-6
         if self.done() {
             return Poll::Ready(self.result().map_err(Exception::from));

@@ -160,6 +160,7 @@ impl ReadyQueue {
         self.entries.borrow().len()
     }
 
+    #[cfg(feature = "checkers")]
     pub(crate) fn timer_count(&self) -> usize {
         self.timers.borrow().len()
     }

@@ -43,6 +43,7 @@ impl<V> Table<V> {
         self.slab.iter().map(|(_, (_, value))| value)
     }
 
+    #[cfg(feature = "checkers")]
     pub(crate) fn len(&self) -> usize {
         self.slab.len()
     }

@@ -123,6 +123,7 @@ impl Timers {
     }
 
     /// How many entries the heap holds, husks included.
+    #[cfg(feature = "checkers")]
     pub(crate) fn len(&self) -> usize {
         self.heap.len()
     }

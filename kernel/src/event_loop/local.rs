@@ -141,7 +141,8 @@ impl LocalLoop {
         future: ConcurrentFuture<T>,
     ) -> Result<LoopFuture<T>, LoopClosed> {
         self.core.queue.check_open()?;
-        chain::concurrent_to_loop(&self.core, future, self.core.clock().hold())
+        // Whoever completes it may sleep on the loop's own virtual clock: that must not be held.
+        chain::concurrent_to_loop(&self.core, future, Clock::real().hold())
     }
 
     /// Makes a task of a coroutine with the loop's task factory (clauses T-1, T-14).

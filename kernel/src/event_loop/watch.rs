@@ -153,7 +153,9 @@ pub(super) fn arm_again(core: &LoopCore) {
         let armed = core.poller.borrow().modify(fd, token, interest);
         if let Err(error) = armed {
             let lost = core.watched.borrow_mut().remove(&fd);
-            lost.map(let_go);
+            if let Some(lost) = lost {
+                let_go(lost);
+            }
             let message = "a watched descriptor was closed without removing its watchers";
             core.queue.report_later(ExceptionContext::new(message, Some(error.into())));
         }

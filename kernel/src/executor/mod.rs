@@ -91,7 +91,8 @@ impl Work {
     //= SPEC.md#e-4
     /// Runs the function, unless its future was cancelled, and completes the future. Never unwinds.
     pub fn run(self) {
-        self.0.run();
+        // What the function owned, or returned to nobody, is dropped in there.
+        crate::exception::shield_from_panic("work panicked when dropped", || self.0.run());
     }
 
     /// Cancels the future and marks it as ended; the function is dropped unrun.

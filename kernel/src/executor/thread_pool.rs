@@ -123,6 +123,9 @@ impl ThreadPoolBuilder {
             return Err(ThreadPoolError::ZeroWorkers);
         }
         let (ended_promise, ended) = concurrent::promise();
+        // The end is everybody's: nobody who waits for it may cancel it.
+        let running = ended_promise.set_running_or_notify_cancel();
+        debug_assert_eq!(running, Ok(true), "nobody else has seen it yet");
         let state = State {
             queue: VecDeque::new(),
             workers: 0,

@@ -67,7 +67,7 @@ pub mod checked {
 }
 
 /// Nothing is steered on the real side.
-#[cfg(not(loom))]
+#[cfg(all(not(loom), feature = "checkers"))]
 pub mod checked {}
 
 /// A number that no other call in this process returns.

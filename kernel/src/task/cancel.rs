@@ -48,6 +48,12 @@ impl<T: Clone + 'static> Shared<T> {
             self.outcome.mark_retrieved();
             return false;
         }
+        if self.port.comes_back() {
+            // Tasks that await each other in a circle: it ends here, or it would go round for ever.
+            self.port.set_pending(cancelled);
+            self.wake();
+            return true;
+        }
         self.cancel.requests.set(self.cancel.requests.get() + 1);
         if !self.port.offer(&cancelled) {
             self.port.set_pending(cancelled);

@@ -215,12 +215,13 @@ impl<T: Clone + 'static> AnyTask for Shared<T> {
         let Some(waker) = self.place.borrow().as_ref().map(|(_, waker)| Arc::clone(waker)) else {
             return;
         };
-        // Ordering: AcqRel, see `wake_by_ref`. A wake after this point queues another step.
-        waker.queued.swap(false, Ordering::AcqRel);
         //= SPEC.md#c-6
+        // Before the flag is cleared: this very step delivers the cancel, no other need be queued.
         if self.cancel.submission_cancelled() {
             self.cancel_for_submission();
         }
+        // Ordering: AcqRel, see `wake_by_ref`. A wake after this point queues another step.
+        waker.queued.swap(false, Ordering::AcqRel);
         //= SPEC.md#t-7
         //= SPEC.md#c-5
         if !self.started.replace(true)

@@ -6,7 +6,9 @@ use loopgate::checkers::census;
 use loopgate::checkers::model::Environment;
 use loopgate::{LoopClosed, PostError, ResultError, yield_now};
 
-use super::support::{Cell, NO_SPURIOUS, event_loop, failure, running, says_closed, stop, turns, word};
+use super::support::{
+    Cell, NO_SPURIOUS, event_loop, failure, running, says_closed, stop, turns, word,
+};
 use crate::harness::{Change, Control, Model, Outcome, join, start};
 
 const SOON: Duration = Duration::from_nanos(5);
@@ -193,7 +195,8 @@ fn submit_and_wait() -> Outcome {
     let submitter = start("submitter", {
         let (handle, result) = (event_loop.handle(), result.clone());
         move || {
-            let future = handle.run_coroutine_threadsafe(async { Ok(1) }).expect("the loop is open");
+            let future =
+                handle.run_coroutine_threadsafe(async { Ok(1) }).expect("the loop is open");
             result.set(Some(word(&future.result())));
             stop(&handle);
         }
@@ -312,7 +315,8 @@ fn cancel_races_exception() -> Outcome {
         count.update(|count| *count += 1);
     });
     let raise = raised.clone();
-    let submitted = event_loop.handle().run_coroutine_threadsafe(async move { Err::<u32, _>(raise) });
+    let submitted =
+        event_loop.handle().run_coroutine_threadsafe(async move { Err::<u32, _>(raise) });
     let future = submitted.expect("the loop is open");
     // The submission and the step that raises; the copy is next.
     turns(&event_loop, 2);
@@ -359,9 +363,7 @@ fn timeout_then_cancel() -> Outcome {
 }
 
 /// Submits from another thread and waits; one word for what came of it.
-fn submit_and_tell(
-    event_loop: &loopgate::EventLoop,
-) -> (loopgate::JoinHandle, Cell<&'static str>) {
+fn submit_and_tell(event_loop: &loopgate::EventLoop) -> (loopgate::JoinHandle, Cell<&'static str>) {
     let outcome = Cell::new("");
     let submitter = start("submitter", {
         let (handle, outcome) = (event_loop.handle(), outcome.clone());
@@ -514,4 +516,3 @@ fn close_races_source() -> Outcome {
         Err(other) => panic!("{other}"),
     }
 }
-

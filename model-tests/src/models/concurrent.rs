@@ -337,7 +337,8 @@ fn as_completed_races_completion() -> Outcome {
         second_promise.set_result(2).expect("nobody cancels");
         first_promise.set_result(1).expect("nobody cancels");
     });
-    let values: Vec<_> = futures.map(|done| done.expect("no timeout").result().expect("a value")).collect();
+    let values: Vec<_> =
+        futures.map(|done| done.expect("no timeout").result().expect("a value")).collect();
     join(other);
     if values == [2, 1] { "second, first".into() } else { format!("{values:?}").into() }
 }

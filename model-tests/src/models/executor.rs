@@ -40,7 +40,6 @@ pub(super) static MODELS: &[Model] = &[
         clauses: &["E-1", "E-5"],
         question: "Is work against a shutdown either refused or run?",
         threads: 3,
-        bound: Some(2),
         environment: NO_SPURIOUS,
         outcomes: &["refused", "value 1"],
         body: submit_races_shutdown,
@@ -83,7 +82,6 @@ pub(super) static MODELS: &[Model] = &[
         name: "u4_work_races_the_loop",
         clauses: &["U-4", "U-5", "C-9"],
         question: "Does the value of work in a pool reach the coroutine that awaits it?",
-        bound: Some(3),
         environment: NO_SPURIOUS,
         outcomes: &["value 1"],
         body: work_for_a_coroutine,
@@ -205,7 +203,8 @@ fn panicking_work() -> Outcome {
 //= type=test
 fn work_for_a_coroutine() -> Outcome {
     let (pool, event_loop) = (pool(), event_loop());
-    let work = event_loop.run_in_executor(Some(&pool), || Ok::<u32, _>(1)).expect("the pool is open");
+    let work =
+        event_loop.run_in_executor(Some(&pool), || Ok::<u32, _>(1)).expect("the pool is open");
     let value = event_loop.run_until_complete(work).expect("a value");
     pool.shutdown(true, false).expect("not a worker");
     format!("value {value}").into()

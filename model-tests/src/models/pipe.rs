@@ -1,8 +1,8 @@
 //! The self-pipe when the world is unkind to it.
 
+use loopgate::PostError;
 use loopgate::checkers::fill_pipe;
 use loopgate::checkers::model::{Arc, Condvar, Environment, Mutex};
-use loopgate::PostError;
 
 use super::support::{Cell, count, event_loop, running, slept};
 use crate::harness::{Change, Control, Model, Outcome, join, start};

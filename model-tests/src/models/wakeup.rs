@@ -32,7 +32,6 @@ pub(super) static MODELS: &[Model] = &[
         clauses: &["W-2", "W-3"],
         question: "Do two posters write at most one byte between two sleeps, and wake the loop?",
         threads: 3,
-        bound: Some(3),
         outcomes: &["1 byte", "2 bytes"],
         body: two_posters_share_a_byte,
         controls: &[Control {
