@@ -19,18 +19,25 @@ use crate::primitives::{thread_local, unique_id};
 pub(crate) trait Target {
     /// Takes the cancel, making the task go on; or refuses because there is nothing to cancel any more.
     fn cancel(&self, cancelled: &Cancelled) -> bool;
+
+    /// Whether the task is no longer suspended on it: it moved elsewhere without saying so.
+    fn is_stale(&self) -> bool {
+        false
+    }
 }
 
 pub(crate) struct CancelPort {
     id: u64,
     loop_id: u64,
     pending: RefCell<Option<Cancelled>>,
+    /// The pending cancel came during this step: what was polled before it has yet to be asked.
+    fresh: Cell<bool>,
     targets: RefCell<Vec<(u64, Rc<dyn Target>)>>,
     registered: Cell<u64>,
-    /// A cancel is being handed to a target, and would come back here if tasks await in a circle.
-    offering: Cell<bool>,
-    /// It came back: the next kernel awaitable yields it instead of sending it round again.
-    came_back: Cell<bool>,
+    /// A cancel is being handed to a target; if it comes back, tasks await in a circle.
+    handing: Cell<bool>,
+    /// What the task is suspended on has refused the pending cancel, and is not asked again.
+    refused: Cell<bool>,
 }
 
 thread_local! {
@@ -44,16 +51,22 @@ impl CancelPort {
             id: unique_id(),
             loop_id,
             pending: RefCell::new(None),
+            fresh: Cell::new(false),
             targets: RefCell::new(Vec::new()),
             registered: Cell::new(0),
-            offering: Cell::new(false),
-            came_back: Cell::new(false),
+            handing: Cell::new(false),
+            refused: Cell::new(false),
         })
     }
 
     /// The port of the task that is being polled on this thread.
     pub(crate) fn current() -> Option<Rc<CancelPort>> {
-        CURRENT.with(|current| current.borrow().clone())
+        // None also while the thread's locals are being destroyed.
+        CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 
     pub(crate) fn loop_id(&self) -> u64 {
@@ -62,40 +75,63 @@ impl CancelPort {
 
     /// Makes this the current port until the guard is dropped.
     pub(crate) fn enter(self: &Rc<Self>) -> Entered {
-        Entered(CURRENT.with(|current| current.replace(Some(Rc::clone(self)))))
+        Entered(CURRENT.try_with(|current| current.replace(Some(Rc::clone(self)))).ok().flatten())
     }
 
     /// Offers the cancel to whatever the task is suspended on; true if something took it.
     pub(crate) fn offer(&self, cancelled: &Cancelled) -> bool {
         // A target may wake the task and so reach this port again: no borrow is held meanwhile.
-        let targets: Vec<_> = self.targets.borrow().iter().map(|(_, t)| Rc::clone(t)).collect();
+        let mut targets = self.targets.borrow().clone();
+        targets.retain(|(key, target)| {
+            let stale = target.is_stale();
+            if stale {
+                self.withdraw(*key);
+            }
+            !stale
+        });
         let mut taken = false;
-        self.offering.set(true);
-        for target in targets {
-            taken |= target.cancel(cancelled);
+        for (_, target) in &targets {
+            taken |= self.hand(&**target, cancelled);
         }
-        self.offering.set(false);
+        if !taken && !targets.is_empty() {
+            self.refused.set(true);
+        }
         taken
     }
 
-    /// Whether the cancel that is just being handed on has come back round a circle of awaits.
-    pub(crate) fn comes_back(&self) -> bool {
-        self.came_back.set(self.came_back.get() || self.offering.get());
-        self.offering.get()
+    fn hand(&self, target: &dyn Target, cancelled: &Cancelled) -> bool {
+        let outer = self.handing.replace(true);
+        let taken = target.cancel(cancelled);
+        self.handing.set(outer);
+        taken
+    }
+
+    /// Whether a cancel is on its way from this task to what it awaits.
+    pub(crate) fn is_handing(&self) -> bool {
+        self.handing.get()
     }
 
     /// Nothing took the cancel: it waits for the next kernel awaitable. The first message stays.
     pub(crate) fn set_pending(&self, cancelled: Cancelled) {
-        self.pending.borrow_mut().get_or_insert(cancelled);
+        self.pending.borrow_mut().get_or_insert_with(|| {
+            self.fresh.set(true);
+            cancelled
+        });
     }
 
     pub(crate) fn take_pending(&self) -> Option<Cancelled> {
-        self.came_back.set(false);
+        self.refused.set(false);
         self.pending.borrow_mut().take()
     }
 
-    pub(crate) fn has_pending(&self) -> bool {
-        self.pending.borrow().is_some()
+    /// A step begins: everything that is polled in it can receive what is pending.
+    pub(crate) fn begin_step(&self) {
+        self.fresh.set(false);
+    }
+
+    /// The cancel that was pending all through the step, so that nothing in it takes it.
+    pub(crate) fn take_refused(&self) -> Option<Cancelled> {
+        if self.fresh.get() { None } else { self.take_pending() }
     }
 
     fn register(&self, target: Rc<dyn Target>) -> u64 {
@@ -120,7 +156,7 @@ pub(crate) struct Entered(Option<Rc<CancelPort>>);
 impl Drop for Entered {
     fn drop(&mut self) {
         let previous = self.0.take();
-        let _left = CURRENT.with(|current| current.replace(previous));
+        let _left = CURRENT.try_with(|current| current.replace(previous));
     }
 }
 
@@ -134,15 +170,14 @@ impl Suspension {
     /// The target goes first, so that awaiting a task hands it the cancel and waits for its end.
     pub(crate) fn receive(target: impl Fn() -> Rc<dyn Target>) -> Option<Cancelled> {
         let port = CancelPort::current()?;
-        let came_back = port.came_back.get();
+        let refused = port.refused.get();
         let cancelled = port.take_pending()?;
-        if came_back {
-            return Some(cancelled);
+        if !refused && port.hand(&*target(), &cancelled) {
+            // A future that was cancelled by this has left it pending, for whoever awaits it: that is here.
+            port.take_pending()
+        } else {
+            Some(cancelled)
         }
-        port.offering.set(true);
-        let taken = target().cancel(&cancelled);
-        port.offering.set(false);
-        if taken { port.take_pending() } else { Some(cancelled) }
     }
 
     /// The same where there is nothing to hand a cancel to: it is yielded.

@@ -46,10 +46,17 @@ pub(crate) type Watcher = Rc<RefCell<dyn FnMut()>>;
 
 /// The watchers of one descriptor.
 pub(crate) struct Watched {
-    /// Told apart from a later watch of the same number.
+    pub(crate) reader: Option<Watch>,
+    pub(crate) writer: Option<Watch>,
+}
+
+/// One watcher of one descriptor in one direction.
+pub(crate) struct Watch {
+    /// Tells it from a later one of the same descriptor.
     pub(crate) serial: u64,
-    pub(crate) reader: Option<Watcher>,
-    pub(crate) writer: Option<Watcher>,
+    /// An entry for it is in the queue.
+    pub(crate) queued: Cell<bool>,
+    pub(crate) callback: Watcher,
 }
 
 /// What `run_in_executor` uses when it is given no executor.
@@ -71,6 +78,8 @@ pub(crate) struct LoopCore {
     pub(crate) executor: RefCell<DefaultExecutor>,
     pub(crate) poller: RefCell<Poller>,
     pub(crate) pipe: RefCell<Arc<Pipe>>,
+    /// The pipe is at end-of-file and could not be replaced yet.
+    pub(crate) pipe_broken: Cell<bool>,
     /// By descriptor.
     pub(crate) watched: RefCell<HashMap<i32, Watched>>,
     /// Descriptors that reported, to be armed again before the next sleep.
@@ -99,6 +108,7 @@ impl LoopCore {
             executor: RefCell::new(DefaultExecutor::Unset),
             poller: RefCell::new(poller),
             pipe: RefCell::new(pipe),
+            pipe_broken: Cell::new(false),
             watched: RefCell::default(),
             disarmed: RefCell::default(),
             running: Cell::new(false),
@@ -116,12 +126,13 @@ impl LoopCore {
 
     /// The loop that is running on this thread.
     pub(crate) fn current() -> Option<Rc<LoopCore>> {
-        CURRENT.with(|current| current.borrow().clone())
+        // None also while the thread's locals are being destroyed.
+        CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
     }
 
     /// Whether some loop is running on this thread.
     pub(crate) fn any_current() -> bool {
-        CURRENT.with(|current| current.borrow().is_some())
+        LoopCore::current().is_some()
     }
 
     /// Makes this the thread's running loop until the guard is dropped.
@@ -141,6 +152,6 @@ pub(crate) struct EnteredLoop;
 
 impl Drop for EnteredLoop {
     fn drop(&mut self) {
-        let _left = CURRENT.with(|current| current.borrow_mut().take());
+        let _left = CURRENT.try_with(|current| current.borrow_mut().take());
     }
 }

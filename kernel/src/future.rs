@@ -11,8 +11,9 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use crate::awaiting::{CancelPort, Suspension, Target};
@@ -87,10 +88,11 @@ impl<T> Shared<T> {
     //= SPEC.md#l-3
     /// Stores the outcome if there is none yet; otherwise gives it back.
     fn complete(self: &Rc<Self>, outcome: Outcome<T>) -> Result<(), Outcome<T>> {
-        let mut state = self.state.borrow_mut();
-        if state.outcome.is_some() {
+        // Only borrowed: a value whose `clone` got here holds a borrow itself.
+        if self.state.borrow().outcome.is_some() {
             return Err(outcome);
         }
+        let mut state = self.state.borrow_mut();
         state.outcome = Some(outcome);
         let on_cancel = state.on_cancel.take();
         drop(state);
@@ -135,9 +137,12 @@ impl<T: Clone + 'static> Shared<T> {
 
     /// The outcome of a done future, for somebody who will report it.
     fn carry_on(&self) -> Outcome<T> {
-        let mut state = self.state.borrow_mut();
-        state.retrieved = true;
-        state.outcome.clone().expect("only a done future is carried on")
+        self.mark_retrieved();
+        let state = self.state.borrow();
+        let outcome = state.outcome.as_ref().expect("only a done future is carried on");
+        // The value's `clone` is user code.
+        catch_unwind(AssertUnwindSafe(|| outcome.clone()))
+            .unwrap_or_else(|payload| Outcome::Exception(Exception::from_panic(payload)))
     }
 
     /// A handle cancels: the work behind the future hears of it before anybody who awaits it.
@@ -340,7 +345,10 @@ impl<T: Clone + 'static> LoopFuture<T> {
         self.check_same_loop()?;
         if let Some(cancelled) = Suspension::receive(&target) {
             self.suspension.end();
-            return Poll::Ready(Err(cancelled.into()));
+            // If an earlier request has cancelled the future, its message is the one to yield.
+            if !self.cancelled() {
+                return Poll::Ready(Err(cancelled.into()));
+            }
         }
         let polled = self.poll_outcome(cx);
         match polled {
@@ -362,30 +370,37 @@ impl<T: Clone + 'static> LoopFuture<T> {
     }
 
     fn register(&mut self, waker: &Waker) {
+        // A waker's clone and drop are foreign code: nothing is borrowed meanwhile.
+        let mut waker = waker.clone();
         let mut state = self.shared.state.borrow_mut();
-        if let Some(awaiter) = self.awaiter {
-            for listener in &mut state.listeners {
-                if let Listener::Awaiter(known, registered) = listener
-                    && *known == awaiter
-                {
-                    registered.clone_from(waker);
-                    return;
-                }
+        for listener in &mut state.listeners {
+            if let Listener::Awaiter(known, registered) = listener
+                && Some(*known) == self.awaiter
+            {
+                std::mem::swap(registered, &mut waker);
+                drop(state);
+                return drop(waker);
             }
         }
         state.next_awaiter += 1;
+        self.awaiter = Some(state.next_awaiter);
         let awaiter = state.next_awaiter;
-        state.listeners.push(Listener::Awaiter(awaiter, waker.clone()));
-        self.awaiter = Some(awaiter);
+        state.listeners.push(Listener::Awaiter(awaiter, waker));
     }
 }
 
 /// A task is suspended on a loop future: its cancel cancels the future, as in asyncio.
-struct CancelsFuture<T>(Rc<Shared<T>>);
+///
+/// The cancel also stays pending: a task that keeps the future without awaiting it gets it all the same.
+struct CancelsFuture<T>(Rc<Shared<T>>, Option<Weak<CancelPort>>);
 
 impl<T: Clone + 'static> Target for CancelsFuture<T> {
     fn cancel(&self, cancelled: &Cancelled) -> bool {
-        self.0.cancel(cancelled.clone())
+        let won = self.0.cancel(cancelled.clone());
+        if let Some(port) = self.1.as_ref().and_then(Weak::upgrade).filter(|_| won) {
+            port.set_pending(cancelled.clone());
+        }
+        won
     }
 }
 
@@ -394,7 +409,8 @@ impl<T: Clone + 'static> Future for LoopFuture<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let shared = Rc::clone(&self.shared);
-        self.poll_with_target(cx, || Rc::new(CancelsFuture(Rc::clone(&shared))))
+        let port = || CancelPort::current().map(|port| Rc::downgrade(&port));
+        self.poll_with_target(cx, || Rc::new(CancelsFuture(Rc::clone(&shared), port())))
     }
 }
 

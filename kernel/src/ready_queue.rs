@@ -137,6 +137,7 @@ impl ReadyQueue {
     //= SPEC.md#q-3
     /// Appends the timers whose deadline has come, behind everything else that is ready.
     pub(crate) fn take_in_timers(&self, now: Time) {
+        self.timers.borrow_mut().pay_for_sweep();
         loop {
             let due = self.timers.borrow_mut().pop_due(now);
             let entry = match due {

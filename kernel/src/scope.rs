@@ -5,6 +5,7 @@
 //! leaving was its own. A cancel that nothing inside the scope takes stops at the scope: what it
 //! encloses is dropped there, not the whole coroutine (clause O-3).
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -14,11 +15,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::awaiting::{CancelPort, Suspension, Target};
+use crate::concurrent::ConcurrentFuture;
 use crate::core::{AnyTask, LoopCore};
-use crate::exception::{Cancelled, Exception};
+use crate::exception::{Cancelled, Exception, ResultError};
 use crate::future::LoopFuture;
 use crate::handle::{Call, LocalCall};
-use crate::task::{NoRunningLoop, Task};
+use crate::task::{AwaitsItself, NoRunningLoop, Task};
 use crate::timers::{DeadlineOverflow, TimerCall};
 
 /// The time was up; asyncio's `TimeoutError`.
@@ -148,7 +150,7 @@ async fn stop_cancel_here<T>(
         let polled = running.poll(cx);
         let refused = match &polled {
             Poll::Ready(_) => None,
-            Poll::Pending => CancelPort::current().and_then(|port| port.take_pending()),
+            Poll::Pending => CancelPort::current().and_then(|port| port.take_refused()),
         };
         if polled.is_ready() || refused.is_some() {
             future.set(None);
@@ -164,8 +166,8 @@ async fn stop_cancel_here<T>(
 //= SPEC.md#o-5
 /// Waits for `future` no longer than `delay`, and returns only when it has really ended.
 ///
-/// As [`timeout`], and with a zero delay: a [`Task`] or [`LoopFuture`] that is done gives its result, a
-/// task that is not done is cancelled and waited for, anything else is not begun.
+/// As [`timeout`], and with a zero delay: a [`Task`] or future of this crate that is done gives its
+/// result, one that is not done is cancelled, the task waited for, and anything else is not begun.
 ///
 /// # Errors
 /// As [`timeout`].
@@ -174,20 +176,82 @@ where
     T: Clone + 'static,
     F: Future<Output = Result<T, Exception>> + 'static,
 {
-    if !delay.is_zero() {
-        return timeout(delay, future).await;
-    }
-    let any: &dyn std::any::Any = &future;
-    if let Some(task) = any.downcast_ref::<Task<T>>() {
-        let cancelled = task.cancel();
-        return match task.clone().await {
-            Err(exception) if cancelled && exception.is_cancelled() => Err(TimeoutError.into()),
-            result => result,
+    let begun = Begun::find(&future);
+    if delay.is_zero() {
+        return match begun {
+            Some(begun) => begun.end_now().await,
+            None => Err(TimeoutError.into()),
         };
     }
-    match any.downcast_ref::<LoopFuture<T>>() {
-        Some(done) if done.done() => Ok(done.result()?),
-        _ => Err(TimeoutError.into()),
+    let result = timeout(delay, future).await;
+    let timed_out = result.as_ref().is_err_and(Exception::is::<TimeoutError>);
+    match begun.filter(|_| timed_out).and_then(|begun| begun.result()) {
+        // It came in time; the cancel came before anybody looked.
+        Some(in_time) if !in_time.as_ref().is_err_and(Exception::is_cancelled) => in_time,
+        _ => result,
+    }
+}
+
+/// Another handle on what `wait_for` was given, if that goes on without being polled.
+enum Begun<T: Clone + 'static> {
+    Task(Task<T>),
+    Future(LoopFuture<T>),
+    Concurrent(ConcurrentFuture<T>),
+}
+
+impl<T: Clone + 'static> Begun<T> {
+    fn find(future: &dyn Any) -> Option<Begun<T>> {
+        if let Some(task) = future.downcast_ref::<Task<T>>() {
+            return Some(Begun::Task(task.clone()));
+        }
+        if let Some(future) = future.downcast_ref::<LoopFuture<T>>() {
+            return Some(Begun::Future(future.clone()));
+        }
+        future.downcast_ref::<ConcurrentFuture<T>>().cloned().map(Begun::Concurrent)
+    }
+
+    /// What it ended with, if it has.
+    fn result(&self) -> Option<Result<T, Exception>> {
+        let result = match self {
+            Begun::Task(task) => task.result(),
+            Begun::Future(future) => future.result(),
+            Begun::Concurrent(future) => future.outcome()?.into_result(),
+        };
+        match result {
+            Err(ResultError::Pending) => None,
+            ended => Some(ended.map_err(Exception::from)),
+        }
+    }
+
+    /// There is no time at all: its result, or it is cancelled and its end waited for.
+    async fn end_now(self) -> Result<T, Exception> {
+        if let Some(result) = self.result() {
+            return result;
+        }
+        match self {
+            Begun::Task(task) => return cancel_and_wait(task).await,
+            Begun::Future(future) => future.cancel(),
+            Begun::Concurrent(future) => future.cancel(),
+        };
+        Err(TimeoutError.into())
+    }
+}
+
+/// Its cancel becomes a [`TimeoutError`], unless the waiting task is cancelled too.
+async fn cancel_and_wait<T: Clone + 'static>(task: Task<T>) -> Result<T, Exception> {
+    if task.is_current() {
+        return Err(AwaitsItself.into());
+    }
+    let waiting = LoopCore::current().and_then(|core| core.current_task.borrow().clone());
+    let requests = || waiting.as_ref().map_or(0, |task| task.cancelling());
+    let before = requests();
+    let foreign = Suspension::receive_here();
+    task.cancel();
+    match task.await {
+        Err(cancelled) if cancelled.is_cancelled() && foreign.is_none() && requests() == before => {
+            Err(TimeoutError.into())
+        }
+        result => result,
     }
 }
 
@@ -209,7 +273,7 @@ where
 pub fn shield<T: Clone + 'static>(task: Task<T>) -> Shield<T> {
     Shield {
         outcome: task.outcome().clone(),
-        _task: task,
+        task,
         stopped: Rc::default(),
         suspension: Suspension::default(),
     }
@@ -219,7 +283,7 @@ pub fn shield<T: Clone + 'static>(task: Task<T>) -> Shield<T> {
 #[must_use = "a shield does nothing unless awaited"]
 pub struct Shield<T: Clone + 'static> {
     outcome: LoopFuture<T>,
-    _task: Task<T>,
+    task: Task<T>,
     stopped: Rc<Stopped>,
     suspension: Suspension,
 }
@@ -233,7 +297,10 @@ struct Stopped {
 
 impl Target for Rc<Stopped> {
     fn cancel(&self, cancelled: &Cancelled) -> bool {
-        let Some(waker) = self.waker.take() else { return false };
+        let Some(waker) = self.waker.take() else {
+            // Told already and not yet polled: the first message stays.
+            return self.cancelled.borrow().is_some();
+        };
         self.cancelled.replace(Some(cancelled.clone()));
         waker.wake();
         true
@@ -244,6 +311,10 @@ impl<T: Clone + 'static> Future for Shield<T> {
     type Output = Result<T, Exception>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        //= SPEC.md#t-13
+        if self.task.is_current() {
+            return Poll::Ready(Err(AwaitsItself.into()));
+        }
         let stopped = Rc::clone(&self.stopped);
         let cancelled = stopped.cancelled.take();
         let cancelled = cancelled.or_else(Suspension::receive_here);
@@ -312,13 +383,10 @@ impl<T: Clone + 'static> Target for Rc<All<T>> {
     fn cancel(&self, cancelled: &Cancelled) -> bool {
         let mut taken = false;
         for task in &self.tasks {
-            taken |= match cancelled.message() {
-                Some(message) => task.cancel_with_message(message),
-                None => task.cancel(),
-            };
+            taken |= task.hand_on_cancel(cancelled);
         }
         if taken {
-            self.cancelled.replace(Some(cancelled.clone()));
+            self.cancelled.borrow_mut().get_or_insert_with(|| cancelled.clone());
         }
         taken
     }
@@ -331,6 +399,10 @@ impl<T: Clone + 'static> Future for Gather<T> {
     type Output = Result<Vec<T>, Exception>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        //= SPEC.md#t-13
+        if self.all.tasks.iter().any(Task::is_current) {
+            return Poll::Ready(Err(AwaitsItself.into()));
+        }
         let all = Rc::clone(&self.all);
         if let Some(cancelled) = Suspension::receive(|| Rc::new(Rc::clone(&all))) {
             self.suspension.end();

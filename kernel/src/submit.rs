@@ -10,7 +10,7 @@ use std::io;
 use std::rc::Rc;
 
 use crate::chain;
-use crate::concurrent::{self, ConcurrentFuture, Promise};
+use crate::concurrent::{self, ConcurrentFuture, Doer, Promise};
 use crate::core::{DefaultExecutor, LoopCore};
 use crate::exception::{Exception, ExceptionContext, LoopClosed, Outcome};
 use crate::executor::{Executor, SubmitError, ThreadPoolExecutor, Work};
@@ -79,7 +79,7 @@ where
     F: Future<Output = Result<T, Exception>> + 'static,
 {
     //= SPEC.md#c-8
-    let (promise, future) = concurrent::pair(Some(gate.owner()), || LoopClosed.into());
+    let (promise, future) = concurrent::pair(Doer::Thread(gate.owner()), || LoopClosed.into());
     let submission = future.clone();
     post_call(gate, None, move || begin(build, promise, &submission))?;
     Ok(future)

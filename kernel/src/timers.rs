@@ -1,8 +1,8 @@
 //! Deadlines: a heap ordered by moment, then by the order in which they were set.
 //!
 //! Clauses D-1 to D-7. A cancelled timer stays in the heap as a husk that holds no callback. Husks are
-//! swept when an insertion finds the heap twice as large as the last sweep left it: each sweep is paid
-//! for by the insertions since the one before, and no counter can diverge from the heap.
+//! swept when there have been as many insertions and iterations since the last sweep as that one left
+//! timers: these pay for it, and no count of husks is kept that could diverge from the heap.
 //!
 //! Loop thread only. A timer that another thread sets comes in through the inbox.
 
@@ -71,30 +71,39 @@ impl PartialEq for Timer {
 
 impl Eq for Timer {}
 
-/// Below this size the heap is never swept.
+/// A heap that is shorter is not swept more often than one of this length.
 const SMALLEST_SWEEP: usize = 64;
 
 pub(crate) struct Timers {
     heap: BinaryHeap<Timer>,
     inserted: u64,
-    sweep_at: usize,
+    /// Insertions and iterations until the next sweep.
+    until_sweep: usize,
 }
 
 impl Default for Timers {
     fn default() -> Self {
-        Timers { heap: BinaryHeap::new(), inserted: 0, sweep_at: SMALLEST_SWEEP }
+        Timers { heap: BinaryHeap::new(), inserted: 0, until_sweep: SMALLEST_SWEEP }
     }
 }
 
 impl Timers {
-    //= SPEC.md#d-5
     pub(crate) fn insert(&mut self, when: Time, call: TimerCall) {
-        if self.heap.len() >= self.sweep_at {
-            self.heap.retain(|timer| !timer.call.cancelled());
-            self.sweep_at = SMALLEST_SWEEP.max(2 * self.heap.len());
-        }
+        self.pay_for_sweep();
         self.inserted += 1;
         self.heap.push(Timer { when, order: self.inserted, call });
+    }
+
+    //= SPEC.md#d-5
+    /// One insertion or iteration is over.
+    pub(crate) fn pay_for_sweep(&mut self) {
+        let at_most = SMALLEST_SWEEP.max(self.heap.len());
+        // The shorter length first: this step counts already.
+        self.until_sweep = self.until_sweep.min(at_most) - 1;
+        if self.until_sweep == 0 {
+            self.heap.retain(|timer| !timer.call.cancelled());
+            self.until_sweep = SMALLEST_SWEEP.max(self.heap.len());
+        }
     }
 
     /// The earliest deadline of a timer that is not cancelled; drops the husks before it.

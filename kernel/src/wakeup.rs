@@ -172,6 +172,9 @@ impl Gate {
                 // Nobody wakes the loop now: the next poster must try.
                 inbox.sleep = Sleep::Asleep;
             }
+            drop(inbox);
+            // Others may have relied on this byte. End-of-file wakes the loop as well, and is repaired.
+            pipe.break_writer();
         })
     }
 

@@ -17,6 +17,7 @@ mod wait;
 
 pub use wait::{AsCompleted, EmptySet, ReturnWhen, Split, Unfinished, as_completed, wait};
 
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,7 +31,7 @@ use crate::exception::{
     BrokenPromise, Cancelled, Exception, ExceptionContext, InvalidState, Outcome, ResultError,
     report_by_default, shield_from_panic,
 };
-use crate::primitives::{Arc, Condvar, Deadline, Mutex, MutexGuard, thread};
+use crate::primitives::{Arc, Condvar, Deadline, Mutex, MutexGuard, thread, thread_local};
 use wait::Waiter;
 
 type Callback<T> = Box<dyn FnOnce(&ConcurrentFuture<T>) + Send>;
@@ -56,22 +57,62 @@ struct State<T> {
     phase: Phase<T>,
     callbacks: Vec<Callback<T>>,
     waiters: Vec<(Arc<Waiter>, usize)>,
-    wakers: Vec<(u64, Waker)>,
+    wakers: Vec<Awaiter>,
     next_waker: u64,
+}
+
+/// Somebody who awaits the future.
+struct Awaiter {
+    /// Of the handle that is awaited.
+    key: u64,
+    /// Of the kernel task that awaits it, if it is one.
+    port: Option<u64>,
+    waker: Waker,
 }
 
 struct Shared<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
-    /// The thread of the loop that does the work: it must not block on it.
-    worker: Option<thread::ThreadId>,
+    doer: Doer,
+}
+
+/// Who does the work, and therefore must not block on it.
+#[derive(Clone, Copy)]
+pub(crate) enum Doer {
+    /// Nobody in particular.
+    Anybody,
+    /// The loop that lives on this thread.
+    Thread(thread::ThreadId),
+    /// Each worker of the pool with this number; see [`work_for`].
+    Pool(u64),
+}
+
+thread_local! {
+    #[allow(clippy::missing_const_for_thread_local, reason = "loom's macro takes no const block")]
+    static POOL: Cell<u64> = Cell::new(0);
+}
+
+/// The calling thread is a worker of the pool with this number, for the rest of its life.
+pub(crate) fn work_for(pool: u64) {
+    POOL.with(|current| current.set(pool));
+}
+
+impl Doer {
+    fn is_here(self) -> bool {
+        match self {
+            Doer::Anybody => false,
+            Doer::Thread(id) => id == thread::current_id(),
+            // A thread whose locals are being destroyed does no work any more.
+            Doer::Pool(pool) => POOL.try_with(|current| current.get() == pool).unwrap_or(false),
+        }
+    }
 }
 
 /// The submitter's side of work that another thread does; asyncio's `concurrent.futures.Future`.
 ///
 /// Clones are handles on the same future. Thread-safe: every method may be called from any thread, and
-/// none holds a lock while user code runs. Results are cloned out; put what cannot be cloned into an
-/// `Arc`. It is also a [`std::future::Future`], so any executor can await it.
+/// none holds a lock while a callback runs. Results are cloned out, which is done under the future's lock:
+/// put what is dear or cannot be cloned into an `Arc`. It is also a [`std::future::Future`], so any executor can await it.
 ///
 /// ```
 /// use loopgate::concurrent;
@@ -100,14 +141,11 @@ pub struct Promise<T> {
 
 /// A new pending future and the promise that completes it.
 pub fn promise<T>() -> (Promise<T>, ConcurrentFuture<T>) {
-    pair(None, || BrokenPromise.into())
+    pair(Doer::Anybody, || BrokenPromise.into())
 }
 
-/// The same for the work of the loop that lives on `worker`.
-pub(crate) fn pair<T>(
-    worker: Option<thread::ThreadId>,
-    abandon: fn() -> Exception,
-) -> (Promise<T>, ConcurrentFuture<T>) {
+/// The same for work that only `doer` does.
+pub(crate) fn pair<T>(doer: Doer, abandon: fn() -> Exception) -> (Promise<T>, ConcurrentFuture<T>) {
     let shared = Arc::new(Shared {
         state: Mutex::new(State {
             phase: Phase::Pending,
@@ -117,7 +155,7 @@ pub(crate) fn pair<T>(
             next_waker: 0,
         }),
         changed: Condvar::new(),
-        worker,
+        doer,
     });
     let future = ConcurrentFuture::of(Arc::clone(&shared));
     (Promise { shared, abandon }, future)
@@ -128,7 +166,7 @@ pub(crate) fn pair<T>(
 struct Audience<T> {
     callbacks: Vec<Callback<T>>,
     waiters: Vec<(Arc<Waiter>, usize)>,
-    wakers: Vec<(u64, Waker)>,
+    wakers: Vec<Awaiter>,
 }
 
 impl<T> Shared<T> {
@@ -150,8 +188,8 @@ impl<T> Shared<T> {
         for (waiter, index) in audience.waiters {
             waiter.done(index, failed);
         }
-        for (_, waker) in audience.wakers {
-            shield_from_panic("a waker panicked", || waker.wake());
+        for awaiter in audience.wakers {
+            shield_from_panic("a waker panicked", || awaiter.waker.wake());
         }
         let future = ConcurrentFuture::of(Arc::clone(self));
         for callback in audience.callbacks {
@@ -415,10 +453,10 @@ impl<T> ConcurrentFuture<T> {
         if ready(&state.phase) {
             return Ok(state);
         }
-        self.check_may_block()?;
         if timeout == Some(Duration::ZERO) {
             return Err(ResultError::TimedOut);
         }
+        self.check_may_block()?;
         let deadline = Deadline::after(timeout);
         loop {
             let timed_out = self.shared.changed.wait_until(&mut state, deadline);
@@ -433,10 +471,7 @@ impl<T> ConcurrentFuture<T> {
 
     //= SPEC.md#f-22
     fn check_may_block(&self) -> Result<(), ResultError> {
-        match self.shared.worker {
-            Some(worker) if worker == thread::current_id() => Err(ResultError::WouldDeadlock),
-            _ => Ok(()),
-        }
+        if self.shared.doer.is_here() { Err(ResultError::WouldDeadlock) } else { Ok(()) }
     }
 
     fn subscribe(&self, waiter: &Arc<Waiter>, index: usize) -> Option<bool> {
@@ -523,7 +558,7 @@ impl<T> Drop for ConcurrentFuture<T> {
         self.suspension.end();
         if let Some(key) = self.waker.take() {
             let mut state = self.shared.state.lock();
-            let found = state.wakers.iter().position(|(known, _)| *known == key);
+            let found = state.wakers.iter().position(|awaiter| awaiter.key == key);
             let withdrawn = found.map(|index| state.wakers.swap_remove(index));
             drop(state);
             // A waker's drop is foreign code.
@@ -543,6 +578,8 @@ impl<T: Clone + Send + 'static> Future for ConcurrentFuture<T> {
             return Poll::Ready(Err(cancelled.into()));
         }
         let shared = Arc::clone(&self.shared);
+        // A waker's clone and drop are foreign code: not under the lock.
+        let waker = cx.waker().clone();
         let mut state = shared.state.lock();
         if state.phase.is_done() {
             let outcome = Self::stored_outcome(&state.phase);
@@ -550,51 +587,72 @@ impl<T: Clone + Send + 'static> Future for ConcurrentFuture<T> {
             self.suspension.end();
             return Poll::Ready(outcome.into_result().map_err(Exception::from));
         }
-        let replaced = self.register(&mut state, cx.waker());
+        let port = CancelPort::current().map(|port| port.id());
+        let (key, replaced) = self.register(&mut state, port, waker);
         drop(state);
         drop(replaced);
         self.suspension
-            .suspend(|port| Rc::new(AwaitedByTask { port: Rc::downgrade(port), shared }));
+            .suspend(|port| Rc::new(AwaitedByTask { port: Rc::downgrade(port), key, shared }));
         Poll::Pending
     }
 }
 
 impl<T> ConcurrentFuture<T> {
-    /// Stores the waker of this handle; the one before it is returned, to be dropped without the lock.
-    fn register(&mut self, state: &mut State<T>, waker: &Waker) -> Option<Waker> {
+    /// Stores who awaits this handle; who did before is returned, to be dropped without the lock.
+    fn register(
+        &mut self,
+        state: &mut State<T>,
+        port: Option<u64>,
+        waker: Waker,
+    ) -> (u64, Option<Awaiter>) {
         if let Some(key) = self.waker
-            && let Some((_, known)) = state.wakers.iter_mut().find(|(known, _)| *known == key)
+            && let Some(known) = state.wakers.iter_mut().find(|awaiter| awaiter.key == key)
         {
-            return (!known.will_wake(waker)).then(|| std::mem::replace(known, waker.clone()));
+            return (key, Some(std::mem::replace(known, Awaiter { key, port, waker })));
         }
         state.next_waker += 1;
-        state.wakers.push((state.next_waker, waker.clone()));
-        self.waker = Some(state.next_waker);
-        None
+        let key = state.next_waker;
+        state.wakers.push(Awaiter { key, port, waker });
+        self.waker = Some(key);
+        (key, None)
     }
 }
 
 /// A kernel task is suspended on a concurrent future: its cancel also asks that the work not be done.
 struct AwaitedByTask<T> {
     port: std::rc::Weak<CancelPort>,
+    key: u64,
     shared: Arc<Shared<T>>,
+}
+
+impl<T> AwaitedByTask<T> {
+    /// The task's entry among those who await; none if the handle was dropped or is awaited elsewhere.
+    fn awaiter<'a>(&self, state: &'a State<T>) -> Option<&'a Awaiter> {
+        let port = self.port.upgrade()?.id();
+        state.wakers.iter().find(|awaiter| awaiter.key == self.key && awaiter.port == Some(port))
+    }
 }
 
 impl<T> Target for AwaitedByTask<T> {
     fn cancel(&self, cancelled: &Cancelled) -> bool {
         let Some(port) = self.port.upgrade() else { return false };
         let state = self.shared.state.lock();
-        if state.phase.is_done() {
+        // The clone is of a task's own waker or of one that wraps it.
+        let Some(waker) = self.awaiter(&state).map(|awaiter| awaiter.waker.clone()) else {
             return false;
-        }
-        let wakers: Vec<Waker> = state.wakers.iter().map(|(_, waker)| waker.clone()).collect();
+        };
         drop(state);
         port.set_pending(cancelled.clone());
         // Work that runs goes on by itself and wakes nobody now; the await ends all the same.
         if !self.shared.cancel(false) {
-            wakers.into_iter().for_each(Waker::wake);
+            waker.wake();
         }
         true
+    }
+
+    fn is_stale(&self) -> bool {
+        let state = self.shared.state.lock();
+        !state.phase.is_done() && self.awaiter(&state).is_none()
     }
 }
 

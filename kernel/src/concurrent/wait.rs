@@ -123,24 +123,21 @@ impl<T> Subscription<T> {
         if ready(&self.waiter.arrived.lock()) {
             return Ok(true);
         }
+        let Some(deadline) = deadline else { return Ok(false) };
         for future in &self.futures {
             if !future.done() {
                 future.check_may_block()?;
             }
         }
         let mut arrived = self.waiter.arrived.lock();
-        let mut timed_out = deadline.is_none();
-        loop {
-            if ready(&arrived) {
-                return Ok(true);
+        let mut timed_out = false;
+        while !ready(&arrived) {
+            if timed_out {
+                return Ok(false);
             }
-            match deadline {
-                Some(deadline) if !timed_out => {
-                    timed_out = self.waiter.changed.wait_until(&mut arrived, deadline);
-                }
-                _ => return Ok(false),
-            }
+            timed_out = self.waiter.changed.wait_until(&mut arrived, deadline);
         }
+        Ok(true)
     }
 }
 

@@ -178,7 +178,9 @@ impl LocalLoop {
         &self,
         factory: impl Fn(Coroutine) -> Result<NewTask, Exception> + 'static,
     ) {
-        task::set_factory(&self.core, Some(factory));
+        if !self.is_closed() {
+            task::set_factory(&self.core, Some(factory));
+        }
     }
 
     /// Back to the default task factory.
@@ -188,7 +190,10 @@ impl LocalLoop {
 
     /// Has `handler` told of every exception that nobody else receives (clauses ).
     pub fn set_exception_handler(&self, handler: impl Fn(&ExceptionContext) + 'static) {
-        self.core.queue.handler().set(Some(Rc::new(handler)));
+        // A closed loop has nothing to report, and a handler that owns the loop would keep it for ever.
+        if !self.is_closed() {
+            self.core.queue.handler().set(Some(Rc::new(handler)));
+        }
     }
 
     /// Back to the default handler, which emits a `tracing` event.
@@ -259,6 +264,9 @@ impl LocalLoop {
         let core = Rc::clone(&self.core);
         async move {
             let DefaultExecutor::Pool(pool) = old else { return Ok(()) };
+            if pool.ended().done() {
+                return Ok(());
+            }
             // Without a limit a virtual clock waits for the workers; with one it must be able to pass.
             let hold = if timeout.is_none() { core.clock().hold() } else { Clock::real().hold() };
             let ended = chain::concurrent_to_loop(&core, pool.ended(), hold)?;

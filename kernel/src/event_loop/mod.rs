@@ -196,6 +196,8 @@ impl fmt::Debug for EventLoop {
 /// A run: while it lives the loop is the thread's current one.
 struct Running<'a> {
     core: &'a Rc<LoopCore>,
+    /// Whether there was an iteration: only then a stop request has been served.
+    turned: Cell<bool>,
     _attendance: Attendance,
     _entered: EnteredLoop,
 }
@@ -216,10 +218,11 @@ impl<'a> Running<'a> {
         core.running.set(true);
         core.gate().set_running(true);
         let attendance = core.poller.borrow_mut().attend(&core.pipe.borrow());
-        Ok(Running { core, _attendance: attendance, _entered: entered })
+        Ok(Running { core, turned: Cell::new(false), _attendance: attendance, _entered: entered })
     }
 
     fn turn(&self, longest: Option<Duration>) -> Result<Turn, RunError> {
+        self.turned.set(true);
         turn::turn(self.core, longest)
     }
 }
@@ -227,7 +230,9 @@ impl<'a> Running<'a> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         //= SPEC.md#s-1
-        self.core.stopping.set(false);
+        if self.turned.get() {
+            self.core.stopping.set(false);
+        }
         self.core.running.set(false);
         self.core.gate().set_running(false);
     }

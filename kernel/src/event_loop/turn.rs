@@ -54,20 +54,27 @@ fn sleep(core: &Rc<LoopCore>, until: Until, driven: bool) -> Result<(), RunError
     } else {
         core.poller.borrow_mut().poll(until, &mut ready).map_err(RunError::Poll)?
     };
-    if woken {
-        let pipe = Arc::clone(&core.pipe.borrow());
-        // Drained before the mail is taken: a byte written after this belongs to a post taken later.
-        match pipe.drain() {
-            Ok(Drained::Empty) => {}
-            Ok(Drained::EndOfFile) => repair_pipe(core, &pipe, None)?,
-            Err(error) => repair_pipe(core, &pipe, Some(error.into()))?,
-        }
-    }
+    // Drained before the mail is taken: a byte written after this belongs to a post taken later.
+    let drained = if woken || core.pipe_broken.get() { drain_pipe(core) } else { Ok(()) };
     core.queue.wake_up();
     //= SPEC.md#q-3
     for readiness in ready {
         watch::queue(core, readiness);
     }
+    drained
+}
+
+fn drain_pipe(core: &LoopCore) -> Result<(), RunError> {
+    let pipe = Arc::clone(&core.pipe.borrow());
+    let why = match pipe.drain() {
+        Ok(Drained::Empty) => return Ok(()),
+        Ok(Drained::EndOfFile) => None,
+        Err(error) => Some(error.into()),
+    };
+    // The poll reports an end-of-file once: a repair that fails is tried again in the next turn.
+    core.pipe_broken.set(true);
+    repair_pipe(core, &pipe, why)?;
+    core.pipe_broken.set(false);
     Ok(())
 }
 

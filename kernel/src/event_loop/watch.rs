@@ -3,13 +3,13 @@
 //! Clauses S-11, S-12. The poll reports edges; a descriptor that reported is armed again after the
 //! batch, which makes it report in every iteration in which it is ready.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
 use std::os::fd::RawFd;
 use std::rc::Rc;
 
-use crate::core::{LoopCore, Watched, Watcher};
+use crate::core::{LoopCore, Watch, Watched, Watcher};
 use crate::exception::{ExceptionContext, LoopClosed, shield_from_panic};
 use crate::primitives::{Interest, Readiness, unique_id};
 use crate::ready_queue::{Direction, Entry};
@@ -41,7 +41,7 @@ impl fmt::Display for WatchError {
 impl std::error::Error for WatchError {}
 
 impl Watched {
-    fn slot(&mut self, direction: Direction) -> &mut Option<Watcher> {
+    fn slot(&mut self, direction: Direction) -> &mut Option<Watch> {
         match direction {
             Direction::Read => &mut self.reader,
             Direction::Write => &mut self.writer,
@@ -65,7 +65,8 @@ pub(super) fn add(
     callback: impl FnMut() + 'static,
 ) -> Result<(), WatchError> {
     // Before the borrows: if it is refused it is dropped after them, with all that it owns.
-    let watcher: Watcher = Rc::new(RefCell::new(callback));
+    let callback: Watcher = Rc::new(RefCell::new(callback));
+    let watch = Watch { serial: unique_id(), queued: Cell::new(false), callback };
     core.queue.check_open().map_err(|LoopClosed| WatchError::LoopClosed)?;
     let bad_descriptor = || WatchError::Os(io::Error::from(io::ErrorKind::InvalidInput));
     let token = token(fd).ok_or_else(bad_descriptor)?;
@@ -79,13 +80,14 @@ pub(super) fn add(
             poller
                 .modify(fd, token, Interest { read: true, write: true })
                 .map_err(WatchError::Os)?;
-            *known.slot(direction) = Some(watcher);
+            *known.slot(direction) = Some(watch);
         }
         None => {
-            let mut new = Watched { serial: unique_id(), reader: None, writer: None };
-            *new.slot(direction) = Some(Rc::clone(&watcher));
-            let added = core.poller.borrow_mut().add(fd, token, new.interest());
+            let mut new = Watched { reader: None, writer: None };
+            let read = matches!(direction, Direction::Read);
+            let added = core.poller.borrow_mut().add(fd, token, Interest { read, write: !read });
             added.map_err(WatchError::Os)?;
+            *new.slot(direction) = Some(watch);
             watched.insert(fd, new);
         }
     }
@@ -118,13 +120,17 @@ pub(super) fn remove(core: &LoopCore, fd: RawFd, direction: Direction) -> bool {
 /// Queues what became ready.
 pub(super) fn queue(core: &LoopCore, readiness: Readiness) {
     let Ok(fd) = RawFd::try_from(readiness.token) else { return };
-    let Some(serial) = core.watched.borrow().get(&fd).map(|known| known.serial) else { return };
+    let mut watched = core.watched.borrow_mut();
+    let Some(known) = watched.get_mut(&fd) else { return };
     core.disarmed.borrow_mut().push(fd);
     let Readiness { readable, writable, .. } = readiness;
     // An entry each: what the reader does, the writer's is part of the rest of the batch.
     for (ready, direction) in [(readable, Direction::Read), (writable, Direction::Write)] {
-        if ready {
-            core.queue.push(Entry::Ready { fd, serial, direction });
+        // One that an exit request left in the queue is enough.
+        if let Some(watch) = known.slot(direction).as_ref().filter(|_| ready)
+            && !watch.queued.replace(true)
+        {
+            core.queue.push(Entry::Ready { fd, serial: watch.serial, direction });
         }
     }
 }
@@ -132,12 +138,16 @@ pub(super) fn queue(core: &LoopCore, readiness: Readiness) {
 //= SPEC.md#s-11
 /// Calls the watcher if it is still there.
 pub(super) fn call(core: &LoopCore, fd: RawFd, serial: u64, direction: Direction) {
-    let watcher = match core.watched.borrow_mut().get_mut(&fd) {
-        Some(known) if known.serial == serial => known.slot(direction).clone(),
-        _ => None,
+    let callback = {
+        let mut watched = core.watched.borrow_mut();
+        let watch = watched.get_mut(&fd).and_then(|known| known.slot(direction).as_ref());
+        watch.filter(|watch| watch.serial == serial).map(|watch| {
+            watch.queued.set(false);
+            Rc::clone(&watch.callback)
+        })
     };
-    if let Some(watcher) = watcher {
-        (watcher.borrow_mut())();
+    if let Some(callback) = callback {
+        (callback.borrow_mut())();
     }
 }
 
@@ -172,7 +182,7 @@ pub(super) fn forget_all(core: &LoopCore) {
 
 /// Drops the watchers one by one: two that panic in one unwinding would abort the program.
 fn let_go(watched: Watched) {
-    for watcher in [watched.reader, watched.writer] {
-        shield_from_panic("a watcher panicked when dropped", || drop(watcher));
+    for watch in [watched.reader, watched.writer] {
+        shield_from_panic("a watcher panicked when dropped", || drop(watch));
     }
 }

@@ -11,7 +11,7 @@ use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::concurrent::{self, ConcurrentFuture, Promise};
+use crate::concurrent::{self, ConcurrentFuture, Doer, Promise};
 use crate::exception::{BrokenPromise, Exception};
 
 /// Runs work elsewhere; [`ThreadPoolExecutor`] is one.
@@ -64,7 +64,7 @@ impl std::error::Error for SubmitError {}
 
 /// A function to run elsewhere, with the promise of its result.
 ///
-/// Dropping it unrun fails its future with [`BrokenPromise`](crate::BrokenPromise).
+/// Dropping it unrun fails its future with [`BrokenPromise`].
 #[must_use = "work that is dropped fails its future"]
 pub struct Work(Box<dyn WorkItem>);
 
@@ -83,7 +83,7 @@ impl Work {
         T: Send + 'static,
         F: FnOnce() -> Result<T, Exception> + Send + 'static,
     {
-        let (promise, future) = concurrent::pair(None, || BrokenPromise.into());
+        let (promise, future) = concurrent::pair(Doer::Anybody, || BrokenPromise.into());
         (Work(Box::new(Item { function, promise })), future)
     }
 

@@ -13,9 +13,9 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{Executor, SubmitError, Work};
-use crate::concurrent::{self, ConcurrentFuture, Promise};
-use crate::exception::{Exception, ExceptionContext, report_by_default};
-use crate::primitives::{Arc, Condvar, JoinHandle, Mutex, MutexGuard, thread};
+use crate::concurrent::{self, ConcurrentFuture, Doer, Promise};
+use crate::exception::{BrokenPromise, Exception, ExceptionContext, report_by_default};
+use crate::primitives::{Arc, Condvar, JoinHandle, Mutex, MutexGuard, thread, unique_id};
 
 type Initializer = Arc<dyn Fn() -> Result<(), Exception> + Send + Sync>;
 
@@ -122,7 +122,8 @@ impl ThreadPoolBuilder {
         if limit == 0 {
             return Err(ThreadPoolError::ZeroWorkers);
         }
-        let (ended_promise, ended) = concurrent::promise();
+        let id = unique_id();
+        let (ended_promise, ended) = concurrent::pair(Doer::Pool(id), || BrokenPromise.into());
         // The end is everybody's: nobody who waits for it may cancel it.
         let running = ended_promise.set_running_or_notify_cancel();
         debug_assert_eq!(running, Ok(true), "nobody else has seen it yet");
@@ -137,6 +138,7 @@ impl ThreadPoolBuilder {
         };
         Ok(ThreadPoolExecutor {
             shared: Arc::new(Shared {
+                id,
                 state: Mutex::new(state),
                 work: Condvar::new(),
                 ended,
@@ -184,6 +186,7 @@ impl State {
 }
 
 struct Shared {
+    id: u64,
     state: Mutex<State>,
     work: Condvar,
     /// Done when the pool takes no more work and every worker has ended.
@@ -343,6 +346,7 @@ impl Drop for ThreadPoolExecutor {
 impl Shared {
     /// A worker's life.
     fn work(&self) {
+        concurrent::work_for(self.id);
         if let Some(initializer) = &self.initializer {
             let result = catch_unwind(AssertUnwindSafe(|| initializer()))
                 .unwrap_or_else(|payload| Err(Exception::from_panic(payload)));

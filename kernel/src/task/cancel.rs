@@ -48,18 +48,20 @@ impl<T: Clone + 'static> Shared<T> {
             self.outcome.mark_retrieved();
             return false;
         }
-        if self.port.comes_back() {
-            // Tasks that await each other in a circle: it ends here, or it would go round for ever.
-            self.port.set_pending(cancelled);
-            self.wake();
-            return true;
-        }
         self.cancel.requests.set(self.cancel.requests.get() + 1);
         if !self.port.offer(&cancelled) {
             self.port.set_pending(cancelled);
             self.wake();
         }
         true
+    }
+
+    //= SPEC.md#t-10
+    /// A task that awaits this one was cancelled. If that goes back to this one's own cancel, tasks await
+    /// in a circle: the awaiting task must take the cancel itself, or it would go round for ever.
+    pub(super) fn cancel_handed_on(&self, cancelled: &Cancelled) -> bool {
+        // A failure that nobody has looked at stays to be reported.
+        !self.outcome.done() && !self.port.is_handing() && self.cancel_with(cancelled.clone())
     }
 
     //= SPEC.md#t-12
@@ -85,6 +87,11 @@ impl<T: Clone + 'static> Task<T> {
     /// Cancels with a message, which the coroutine finds in its [`Cancelled`].
     pub fn cancel_with_message(&self, message: &str) -> bool {
         self.shared.cancel_with(Cancelled::with_message(message))
+    }
+
+    /// As [`Task::cancel`], by a task that awaits this one.
+    pub(crate) fn hand_on_cancel(&self, cancelled: &Cancelled) -> bool {
+        self.shared.cancel_handed_on(cancelled)
     }
 
     /// How many cancels were asked for and not taken back.

@@ -142,20 +142,21 @@ impl<T: Clone + 'static> Shared<T> {
     fn poll_body(self: &Rc<Self>, mut body: Body<T>, waker: Waker) -> Option<Result<T, Exception>> {
         let previous = self.core.current_task.replace(Some(Rc::clone(self) as Rc<dyn AnyTask>));
         let entered = self.port.enter();
+        self.port.begin_step();
         let polled =
             catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(&mut Context::from_waker(&waker))));
-        let refused = matches!(polled, Ok(Poll::Pending)) && self.port.has_pending();
         let result = match polled {
-            Ok(Poll::Pending) if !refused => {
-                self.body.replace(Some(body));
-                None
-            }
-            Ok(Poll::Pending) => {
+            Ok(Poll::Pending) => match self.port.take_refused() {
+                None => {
+                    self.body.replace(Some(body));
+                    None
+                }
                 //= SPEC.md#t-9
-                let cancelled = self.port.take_pending().unwrap_or_default();
-                shield_from_panic("a coroutine panicked when dropped", || drop(body));
-                Some(Err(cancelled.into()))
-            }
+                Some(cancelled) => {
+                    shield_from_panic("a coroutine panicked when dropped", || drop(body));
+                    Some(Err(cancelled.into()))
+                }
+            },
             Ok(Poll::Ready(result)) => {
                 //= SPEC.md#t-3
                 shield_from_panic("a coroutine panicked when dropped", || drop(body));
@@ -364,6 +365,12 @@ impl<T: Clone + 'static> Task<T> {
         &self.shared.outcome
     }
 
+    /// Whether the step that runs is this task's own.
+    pub(crate) fn is_current(&self) -> bool {
+        let current = self.shared.core.current_task.borrow();
+        current.as_ref().is_some_and(|current| current.id() == self.shared.id)
+    }
+
     /// Chains the task to the submission that asked for it.
     pub(crate) fn chain_to(
         &self,
@@ -396,7 +403,7 @@ struct CancelsTask<T: Clone + 'static>(Rc<Shared<T>>);
 
 impl<T: Clone + 'static> Target for CancelsTask<T> {
     fn cancel(&self, cancelled: &Cancelled) -> bool {
-        self.0.cancel_with(cancelled.clone())
+        self.0.cancel_handed_on(cancelled)
     }
 }
 
@@ -418,11 +425,7 @@ impl<T: Clone + 'static> Future for Task<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         //= SPEC.md#t-13
-        let itself = match &*self.shared.core.current_task.borrow() {
-            Some(current) => current.id() == self.shared.id,
-            None => false,
-        };
-        if itself {
+        if self.is_current() {
             return Poll::Ready(Err(AwaitsItself.into()));
         }
         let shared = Rc::clone(&self.shared);
@@ -467,10 +470,26 @@ impl TaskRef {
         self.0.name()
     }
 
+    /// Names the task.
+    pub fn set_name(&self, name: &str) {
+        self.0.set_name(name);
+    }
+
     /// Whether the task has an outcome.
     #[must_use]
     pub fn done(&self) -> bool {
         self.0.is_done()
+    }
+
+    /// How many cancels were asked for and not taken back.
+    #[must_use]
+    pub fn cancelling(&self) -> usize {
+        self.0.cancelling()
+    }
+
+    /// Takes one cancel back, as [`Task::uncancel`].
+    pub fn uncancel(&self) -> usize {
+        self.0.uncancel()
     }
 
     /// Cancels the task, as [`Task::cancel`].
@@ -500,7 +519,13 @@ pub fn current_task() -> Option<TaskRef> {
 /// Ends every task of a loop that closes.
 pub(crate) fn abandon_all(core: &LoopCore) {
     loop {
-        let Some(task) = core.tasks.borrow().values().next().cloned() else { return };
-        task.abandon(LoopClosed.into());
+        // In rounds: what a coroutine owns may cancel or finish others when it is dropped.
+        let round: Vec<_> = core.tasks.borrow().values().cloned().collect();
+        if round.is_empty() {
+            return;
+        }
+        for task in round {
+            task.abandon(LoopClosed.into());
+        }
     }
 }

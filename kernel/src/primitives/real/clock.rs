@@ -6,6 +6,9 @@
 //! the order in which they blocked. So a program of several threads runs at once, and the same way
 //! each time.
 //!
+//! A loop's thread is one party while the loop runs, whether it sleeps in its poll or one of its callbacks
+//! blocks in `sleep` or in a wait: a post ends the first and not the others.
+//!
 //! Who touches what: `State` only under its lock; a party's own thread blocks it, anybody unblocks it.
 
 use std::cell::RefCell;
@@ -82,15 +85,15 @@ impl Clock {
 
     /// Blocks the calling thread for `delay` of this clock's time.
     ///
-    /// On a virtual clock call it from a thread that [`Clock::spawn`] started; from any other thread
-    /// it returns at once, having moved the clock on by `delay` if nobody else was running.
+    /// Virtual time passes when every loop and thread of the clock is blocked; a thread that the clock
+    /// did not spawn counts as one of them for as long as it sleeps here.
     pub fn sleep(&self, delay: Duration) {
         match &self.0 {
             Kind::Real(_) => std::thread::sleep(delay),
             Kind::Virtual(shared) => {
                 let (party, guest) = match current_party() {
                     Some(party) if Arc::ptr_eq(&party.shared, shared) => (party, false),
-                    _ => (shared.join(Wake::thread()), true),
+                    _ => (shared.join(), true),
                 };
                 let until = party.now().checked_add(delay);
                 party.block(until);
@@ -115,16 +118,15 @@ impl Clock {
         body: impl FnOnce() + Send + 'static,
     ) -> io::Result<JoinHandle> {
         let Kind::Virtual(shared) = &self.0 else { return thread::spawn(name.into(), body) };
-        let party = shared.join(Wake::thread());
-        let (own, first_block) = (party.clone(), Arc::downgrade(&party.shared));
-        let spawned = thread::spawn(name.into(), move || {
-            PARTY.set(Some(own.clone()));
-            let _leave = LeaveOnDrop(own);
+        let party = shared.join();
+        let own = party.clone();
+        let spawned = thread::spawn_with(name.into(), LeaveOnDrop(party.clone()), move || {
+            PARTY.set(Some(own));
             body();
         });
         match spawned {
             Ok(thread) => {
-                wait_for_first_block(&first_block, party.key);
+                party.wait_for_first_block();
                 Ok(thread)
             }
             Err(error) => {
@@ -145,12 +147,20 @@ impl Clock {
         }
     }
 
-    /// A loop begins to run and will sleep on `pipe`.
-    pub(super) fn join_as_loop(&self, pipe: &Arc<Pipe>) -> Option<Party> {
-        match &self.0 {
-            Kind::Real(_) => None,
-            Kind::Virtual(shared) => Some(shared.join(Wake::Loop(Arc::downgrade(pipe)))),
-        }
+    /// A loop begins to run in this thread and will sleep on `pipe`.
+    pub(super) fn attend(&self, pipe: &Arc<Pipe>) -> Option<Presence> {
+        let Kind::Virtual(shared) = &self.0 else { return None };
+        let before = current_party();
+        let party = match &before {
+            Some(party) if Arc::ptr_eq(&party.shared, shared) => party.clone(),
+            _ => {
+                let party = shared.join();
+                PARTY.set(Some(party.clone()));
+                party
+            }
+        };
+        party.set_pipe(Some(pipe));
+        Some(Presence { party, before })
     }
 }
 
@@ -193,12 +203,14 @@ struct State {
 
 struct Seat {
     serial: u64,
-    wake: Wake,
+    condvar: Arc<Condvar>,
+    /// What its loop sleeps on, while one runs in its thread.
+    pipe: Option<Weak<Pipe>>,
     /// `None` while running.
     blocked: Option<Block>,
     /// Let go by the clock and not by a notification.
     timed_out: bool,
-    /// A wake that came before the loop blocked; it must look again instead.
+    /// A byte that came before the loop slept; it must look again instead.
     pending: bool,
     ever_blocked: bool,
 }
@@ -207,17 +219,8 @@ struct Seat {
 struct Block {
     until: Option<Time>,
     order: u64,
-}
-
-enum Wake {
-    Thread(Arc<Condvar>),
-    Loop(Weak<Pipe>),
-}
-
-impl Wake {
-    fn thread() -> Wake {
-        Wake::Thread(Arc::new(Condvar::new()))
-    }
+    /// In the loop's poll, which a byte in the pipe ends.
+    in_poll: bool,
 }
 
 impl State {
@@ -241,30 +244,25 @@ impl State {
         if let Some((until, _, index)) = next {
             self.now = self.now.max(until);
             let seat = &mut self.parties[index];
-            seat.blocked = None;
             seat.timed_out = true;
-            match &seat.wake {
-                Wake::Thread(condvar) => {
-                    condvar.notify_all();
-                }
-                Wake::Loop(pipe) => {
-                    if let Some(pipe) = pipe.upgrade() {
-                        pipe.wake_by_clock();
-                    }
-                }
+            let in_poll = seat.blocked.take().is_some_and(|block| block.in_poll);
+            match seat.pipe.as_ref().filter(|_| in_poll).and_then(Weak::upgrade) {
+                Some(pipe) => pipe.wake_by_clock(),
+                None => _ = seat.condvar.notify_all(),
             }
         }
     }
 }
 
 impl Shared {
-    fn join(self: &Arc<Self>, wake: Wake) -> Party {
+    fn join(self: &Arc<Self>) -> Party {
         let mut state = self.state.lock();
         state.served += 1;
         let serial = state.served;
         let index = state.parties.insert(Seat {
             serial,
-            wake,
+            condvar: Arc::new(Condvar::new()),
+            pipe: None,
             blocked: None,
             timed_out: false,
             pending: false,
@@ -296,16 +294,25 @@ impl Party {
         self.key == other.key && Arc::ptr_eq(&self.shared, &other.shared)
     }
 
-    /// The caller is about to sleep; false if a wake came first and it must look again.
-    pub(super) fn block(&self, until: Option<Time>) -> bool {
+    /// The thread is about to wait.
+    pub(super) fn block(&self, until: Option<Time>) {
+        self.block_as(until, false);
+    }
+
+    /// The loop is about to sleep in its poll; false if a byte came first and it must look again.
+    pub(super) fn block_in_poll(&self, until: Option<Time>) -> bool {
+        self.block_as(until, true)
+    }
+
+    fn block_as(&self, until: Option<Time>, in_poll: bool) -> bool {
         let mut state = self.shared.state.lock();
         state.blocks += 1;
         let order = state.blocks;
         let Some(seat) = state.seat(self.key) else { return false };
-        if std::mem::take(&mut seat.pending) {
+        if in_poll && std::mem::take(&mut seat.pending) {
             return false;
         }
-        seat.blocked = Some(Block { until, order });
+        seat.blocked = Some(Block { until, order, in_poll });
         seat.timed_out = false;
         if !std::mem::replace(&mut seat.ever_blocked, true) {
             self.shared.first_block.notify_all();
@@ -314,16 +321,21 @@ impl Party {
         true
     }
 
-    /// The party has something to do: it counts as running from here on, scheduled or not.
+    /// What the thread waits for has come: it counts as running from here on, scheduled or not.
     pub(super) fn unblock(&self) {
         let mut state = self.shared.state.lock();
         let Some(seat) = state.seat(self.key) else { return };
-        match (&seat.wake, seat.blocked.take()) {
-            (Wake::Thread(condvar), Some(_)) => {
-                condvar.notify_all();
-            }
-            (Wake::Loop(_), None) => seat.pending = true,
-            _ => {}
+        if seat.blocked.take_if(|block| !block.in_poll).is_some() {
+            seat.condvar.notify_all();
+        }
+    }
+
+    /// A byte is about to be written for the loop: it counts as running, unless a callback of it waits.
+    pub(super) fn expect_byte(&self) {
+        let mut state = self.shared.state.lock();
+        let Some(seat) = state.seat(self.key) else { return };
+        if seat.blocked.take_if(|block| block.in_poll).is_none() {
+            seat.pending = true;
         }
     }
 
@@ -344,9 +356,23 @@ impl Party {
             if seat.blocked.is_none() {
                 return seat.timed_out;
             }
-            let Wake::Thread(condvar) = &seat.wake else { return false };
-            let condvar = Arc::clone(condvar);
+            let condvar = Arc::clone(&seat.condvar);
             condvar.wait(&mut state);
+        }
+    }
+
+    /// What a byte has to be written to when the loop's moment comes.
+    pub(super) fn set_pipe(&self, pipe: Option<&Arc<Pipe>>) {
+        if let Some(seat) = self.shared.state.lock().seat(self.key) {
+            seat.pipe = pipe.map(Arc::downgrade);
+        }
+    }
+
+    /// Returns when the party has blocked for the first time, or left.
+    fn wait_for_first_block(&self) {
+        let mut state = self.shared.state.lock();
+        while state.seat(self.key).is_some_and(|seat| !seat.ever_blocked) {
+            self.shared.first_block.wait(&mut state);
         }
     }
 
@@ -374,20 +400,30 @@ impl Drop for LeaveOnDrop {
     }
 }
 
-fn wait_for_first_block(shared: &Weak<Shared>, key: Key) {
-    let Some(shared) = shared.upgrade() else { return };
-    let mut state = shared.state.lock();
-    while state.seat(key).is_some_and(|seat| !seat.ever_blocked) {
-        shared.first_block.wait(&mut state);
+/// A loop runs in this thread; see [`Clock::attend`].
+pub(super) struct Presence {
+    pub(super) party: Party,
+    before: Option<Party>,
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.party.set_pipe(None);
+        let was_there = self.before.as_ref().is_some_and(|before| before.is(&self.party));
+        if !was_there {
+            // A thread whose locals are gone has no place to give back.
+            let _ = PARTY.try_with(|current| current.replace(self.before.take()));
+            self.party.leave();
+        }
     }
 }
 
 thread_local! {
-    /// Set in threads that a virtual clock spawned.
+    /// Set in threads that a virtual clock spawned, and while a loop of one runs.
     static PARTY: RefCell<Option<Party>> = const { RefCell::new(None) };
 }
 
 /// The calling thread's place on a virtual clock, if it has one.
 pub(super) fn current_party() -> Option<Party> {
-    PARTY.with_borrow(Clone::clone)
+    PARTY.try_with(|party| party.borrow().clone()).ok().flatten()
 }

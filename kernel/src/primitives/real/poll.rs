@@ -10,7 +10,7 @@ use std::time::Duration;
 use mio::unix::SourceFd;
 use mio::{Events, Poll, Token};
 
-use super::clock::{Clock, Party};
+use super::clock::{Clock, Party, Presence};
 use super::pipe::Pipe;
 use crate::primitives::{Arc, Time};
 
@@ -66,13 +66,14 @@ impl Poller {
 
     /// The loop begins to run: from here to the guard's drop a virtual clock waits for it.
     pub(crate) fn attend(&mut self, pipe: &Arc<Pipe>) -> Attendance {
-        self.party = self.clock.join_as_loop(pipe);
+        let presence = self.clock.attend(pipe);
+        self.party = presence.as_ref().map(|presence| presence.party.clone());
         pipe.set_sleeper(self.party.clone());
-        Attendance { pipe: Arc::clone(pipe), party: self.party.clone() }
+        Attendance { _presence: presence }
     }
 
     /// Replaces the pipe that wakes this poll. `old` stays open until its last poster lets go.
-    pub(crate) fn replace_pipe(&mut self, old: &Pipe, new: &Pipe) -> io::Result<()> {
+    pub(crate) fn replace_pipe(&mut self, old: &Pipe, new: &Arc<Pipe>) -> io::Result<()> {
         self.poll.registry().register(
             &mut SourceFd(&new.as_raw_fd()),
             PIPE,
@@ -81,6 +82,9 @@ impl Poller {
         self.poll.registry().deregister(&mut SourceFd(&old.as_raw_fd()))?;
         old.set_sleeper(None);
         new.set_sleeper(self.party.clone());
+        if let Some(party) = &self.party {
+            party.set_pipe(Some(new));
+        }
         Ok(())
     }
 
@@ -93,7 +97,7 @@ impl Poller {
         let timeout = match (&self.party, until) {
             (_, Until::Now) => Some(Duration::ZERO),
             // In virtual time the clock ends the sleep, by a byte in the pipe.
-            (Some(party), _) => (!party.block(at)).then_some(Duration::ZERO),
+            (Some(party), _) => (!party.block_in_poll(at)).then_some(Duration::ZERO),
             (None, _) => at.map(|at| at.saturating_since(self.clock.now()).min(LONGEST_SLEEP)),
         };
         let polled = self.poll.poll(&mut self.events, timeout);
@@ -161,15 +165,5 @@ impl AsRawFd for Poller {
 
 /// While this lives, the loop is running; see [`Poller::attend`].
 pub(crate) struct Attendance {
-    pipe: Arc<Pipe>,
-    party: Option<Party>,
-}
-
-impl Drop for Attendance {
-    fn drop(&mut self) {
-        self.pipe.set_sleeper(None);
-        if let Some(party) = self.party.take() {
-            party.leave();
-        }
-    }
+    _presence: Option<Presence>,
 }

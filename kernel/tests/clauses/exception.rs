@@ -1,0 +1,547 @@
+//! Chapter X: exceptions keep their identity, and the handler hears of what nobody else does.
+
+use std::cell::Cell;
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::panic::resume_unwind;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use loopgate::checkers::break_pipe;
+use loopgate::{
+    Cancelled, EventLoop, Exception, ExceptionContext, ExitRequest, LoopClosed, ResultError,
+    RunError, ThreadPoolExecutor, concurrent, get_running_loop, sleep, yield_now,
+};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+use crate::event_loop::Fd;
+use crate::support::{self, Log, record_reports};
+use crate::wakeup::{elsewhere, guarded, real_loop, virtual_loop};
+
+const NOW: Option<Duration> = Some(Duration::ZERO);
+
+fn turns(event_loop: &EventLoop, count: u32) {
+    for _ in 0..count {
+        let _turn = event_loop.run_once(NOW).unwrap();
+    }
+}
+
+fn exception_of<T: std::fmt::Debug>(result: Result<T, ResultError>) -> Exception {
+    match result {
+        Err(ResultError::Exception(exception)) => exception,
+        other => panic!("no exception: {other:?}"),
+    }
+}
+
+//= SPEC.md#x-1
+//= type=test
+#[test]
+fn x1_a_clone_is_the_same_object_and_a_lookalike_is_not() {
+    let exception = Exception::new("one");
+    assert!(exception.same_object(&exception.clone().clone()));
+    assert!(!exception.same_object(&Exception::new("one")));
+    let elsewhere_cloned = elsewhere(|| exception.clone());
+    assert!(exception.same_object(&elsewhere_cloned));
+}
+
+//= SPEC.md#x-1
+//= type=test
+#[test]
+fn x1_the_submitter_gets_the_object_that_was_raised() {
+    let event_loop = virtual_loop();
+    let (handle, raised) = (event_loop.handle(), Exception::new("raised"));
+    let inner = raised.clone();
+    // Through a task that awaits a task that awaits a future.
+    let future = elsewhere(|| {
+        handle
+            .run_coroutine_threadsafe_with(move || async move {
+                let local = get_running_loop()?;
+                let (promise, future) = local.create_future::<()>();
+                local.call_soon(move || promise.set_exception(inner).unwrap())?;
+                let awaits_future = local.create_task(future)?;
+                local.create_task(awaits_future)?.await
+            })
+            .unwrap()
+    });
+    let noted = Arc::new(Mutex::new(None));
+    let note = Arc::clone(&noted);
+    future.add_done_callback(move |done| *note.lock().unwrap() = done.exception().unwrap());
+    turns(&event_loop, 10);
+    assert!(exception_of(future.result()).same_object(&raised));
+    let awaited = event_loop.run_until_complete(future.clone()).unwrap_err();
+    assert!(awaited.same_object(&raised));
+    elsewhere(|| assert!(exception_of(future.clone().result()).same_object(&raised)));
+    assert!(noted.lock().unwrap().as_ref().unwrap().same_object(&raised));
+}
+
+//= SPEC.md#x-1
+//= type=test
+#[test]
+fn x1_the_handler_gets_the_object_that_was_raised() {
+    let event_loop = virtual_loop();
+    let reports = record_reports(&event_loop);
+    let raised: Vec<_> = ["callback", "task", "factory"].map(Exception::new).into();
+    // An exception that unwinds is not wrapped again.
+    let unwinds = raised[0].clone();
+    event_loop.call_soon(move || resume_unwind(Box::new(unwinds))).unwrap();
+    let fails = raised[1].clone();
+    drop(event_loop.create_task(async { Err::<(), _>(fails) }).unwrap());
+    turns(&event_loop, 3);
+    let refuses = raised[2].clone();
+    event_loop.set_task_factory(move |_| Err(refuses.clone()));
+    let handle = event_loop.handle();
+    let future = elsewhere(|| handle.run_coroutine_threadsafe(async { Ok(()) }).unwrap());
+    turns(&event_loop, 3);
+    assert!(exception_of(future.result()).same_object(&raised[2]));
+    let reported: Vec<_> =
+        reports.entries().into_iter().map(|context| context.exception.unwrap()).collect();
+    assert_eq!(reported.len(), 3);
+    for (reported, raised) in reported.iter().zip(&raised) {
+        assert!(reported.same_object(raised), "{reported} is not {raised}");
+    }
+}
+
+/// A panic that prints nothing.
+fn panic_with(payload: impl Send + 'static) -> ! {
+    resume_unwind(Box::new(payload))
+}
+
+/// Lets every kind of user code panic with `payload`, and collects what became of it.
+fn panics_everywhere<P: Clone + Send + Sync + 'static>(
+    payload: &P,
+) -> Vec<(&'static str, Exception)> {
+    let event_loop = virtual_loop();
+    let reports = record_reports(&event_loop);
+    let handle = event_loop.handle();
+    let boom = || {
+        let payload = payload.clone();
+        move || -> () { panic_with(payload.clone()) }
+    };
+    let mut caught = Vec::new();
+
+    let in_first_step = boom();
+    let result = event_loop.run_until_complete(async move {
+        in_first_step();
+        Ok(())
+    });
+    caught.push(("coroutine", result.unwrap_err()));
+    let in_second_step = boom();
+    let result = event_loop.run_until_complete(async move {
+        yield_now().await?;
+        in_second_step();
+        Ok(())
+    });
+    caught.push(("coroutine that went on", result.unwrap_err()));
+    let in_submission = boom();
+    let submitted = elsewhere(|| {
+        handle
+            .run_coroutine_threadsafe(async move {
+                in_submission();
+                Ok(())
+            })
+            .unwrap()
+    });
+    turns(&event_loop, 4);
+    caught.push(("submission", exception_of(submitted.result())));
+    let in_build = boom();
+    let build = move || {
+        in_build();
+        std::future::ready(Ok(()))
+    };
+    let submitted = elsewhere(|| handle.run_coroutine_threadsafe_with(build).unwrap());
+    turns(&event_loop, 4);
+    caught.push(("builder of a submission", exception_of(submitted.result())));
+
+    let in_factory = boom();
+    event_loop.set_task_factory(move |_| {
+        in_factory();
+        unreachable!("panicked")
+    });
+    let refused = event_loop.create_task(async { Ok(()) }).unwrap_err();
+    caught.push(("factory", refused));
+    event_loop.reset_task_factory();
+
+    let in_executor = boom();
+    let function = move || -> Result<(), Exception> {
+        in_executor();
+        Ok(())
+    };
+    let work = event_loop.run_in_executor(None, function).unwrap();
+    caught.push(("executor function", event_loop.run_until_complete(work).unwrap_err()));
+
+    event_loop.call_soon(boom()).unwrap();
+    handle.call_soon_threadsafe(boom()).unwrap();
+    event_loop.call_later(Duration::ZERO, boom()).unwrap();
+    let (reader, mut writer) = UnixStream::pair().unwrap();
+    writer.write_all(b"x").unwrap();
+    event_loop.add_reader(&reader, boom()).unwrap();
+    let (promise, future) = event_loop.create_future();
+    let in_done = boom();
+    future.add_done_callback(move |_| in_done());
+    promise.set_result(()).unwrap();
+    let seen = reports.entries().len();
+    turns(&event_loop, 1);
+    let names = ["callback", "post", "done-callback", "reader", "timer"];
+    let told = reports.entries().split_off(seen);
+    assert_eq!(told.len(), names.len());
+    let told = told.into_iter().map(|context| context.exception.unwrap());
+    caught.extend(names.into_iter().zip(told));
+    caught
+}
+
+//= SPEC.md#x-2
+//= type=test
+#[test]
+fn x2_a_panic_becomes_an_exception_with_its_text() {
+    let texts =
+        panics_everywhere(&"a text").into_iter().chain(panics_everywhere(&"a text".to_owned()));
+    for (place, exception) in texts {
+        assert_eq!(exception.panic_message(), Some("a text"), "{place}");
+        assert!(exception.to_string().contains("a text"), "{place}: {exception}");
+        assert!(!exception.is_cancelled(), "{place}");
+    }
+}
+
+//= SPEC.md#x-2
+//= type=test
+#[test]
+fn x2_a_panic_becomes_an_exception_with_its_payload() {
+    #[derive(Clone, Debug, PartialEq)]
+    struct Payload(u32);
+    for (place, exception) in panics_everywhere(&Payload(7)) {
+        assert!(exception.panic_message().is_some(), "{place}");
+        let clone = exception.clone();
+        let payload = exception.take_panic_payload().unwrap_or_else(|| panic!("{place}: none"));
+        assert_eq!(payload.downcast_ref(), Some(&Payload(7)), "{place}");
+        assert!(clone.take_panic_payload().is_none(), "once, by whichever clone");
+    }
+}
+
+//= SPEC.md#x-2
+//= type=test
+#[test]
+fn x2_an_exception_that_unwinds_stays_what_it_is() {
+    let raised = Exception::new("raised");
+    for (place, exception) in panics_everywhere(&raised) {
+        assert!(exception.same_object(&raised), "{place}");
+    }
+}
+
+//= SPEC.md#x-3
+//= type=test
+#[test]
+fn x3_a_result_error_yields_the_exception_that_it_carries() {
+    let raised = Exception::new("raised");
+    assert!(Exception::from(ResultError::Exception(raised.clone())).same_object(&raised));
+    assert!(Exception::new(ResultError::Exception(raised.clone())).same_object(&raised));
+    assert!(Exception::from(RunError::Exit(raised.clone())).same_object(&raised));
+    assert!(Exception::new(RunError::Exit(raised.clone())).same_object(&raised));
+    let cancelled = Cancelled::with_message("why");
+    for converted in [
+        Exception::from(ResultError::Cancelled(cancelled.clone())),
+        Exception::new(ResultError::Cancelled(cancelled.clone())),
+        Exception::from(cancelled.clone()),
+        Exception::new(cancelled.clone()),
+    ] {
+        assert_eq!(converted.cancelled(), Some(&cancelled), "a cancellation stays one");
+    }
+    let exit = ExitRequest { code: 2 };
+    assert_eq!(Exception::from(exit).exit_request(), Some(exit));
+    assert_eq!(Exception::new(exit).exit_request(), Some(exit));
+    // Those that carry none are errors like any other.
+    let timed_out = Exception::from(ResultError::TimedOut);
+    assert!(matches!(timed_out.downcast_ref(), Some(ResultError::TimedOut)));
+    let closed = Exception::from(RunError::Closed);
+    assert!(matches!(closed.downcast_ref(), Some(RunError::Closed)));
+}
+
+//= SPEC.md#x-3
+//= type=test
+#[test]
+fn x3_the_question_mark_keeps_identity_and_cancellation() {
+    let event_loop = virtual_loop();
+    let raised = Exception::new("raised");
+    let (promise, source) = concurrent::promise::<()>();
+    promise.set_exception(raised.clone()).unwrap();
+    // A wait, and a join, inside a coroutine.
+    let waits = async move { Ok(source.result()?) };
+    assert!(event_loop.run_until_complete(waits).unwrap_err().same_object(&raised));
+    let (promise, source) = concurrent::promise::<()>();
+    assert!(source.cancel());
+    drop(promise);
+    let waits = async move { Ok(source.result()?) };
+    let task = event_loop.create_task(waits).unwrap();
+    assert!(event_loop.run_until_complete(task.clone()).unwrap_err().is_cancelled());
+    assert!(task.cancelled(), "the cancellation is the task's own outcome");
+    let sleeps = event_loop.create_task(sleep(Duration::from_secs(1))).unwrap();
+    assert!(sleeps.cancel());
+    let joins = async move {
+        sleeps.clone().await.unwrap_err();
+        Ok(sleeps.result()?)
+    };
+    let task = event_loop.create_task(joins).unwrap();
+    event_loop.run_until_complete(task.clone()).unwrap_err();
+    assert!(task.cancelled());
+    // The run of another loop, on a thread of its own.
+    let exit = elsewhere(|| {
+        let other = virtual_loop();
+        let ends = |event_loop: &EventLoop| -> Result<(), Exception> {
+            event_loop.call_soon(|| ExitRequest { code: 5 }.raise())?;
+            Ok(event_loop.run_forever()?)
+        };
+        ends(&other).unwrap_err()
+    });
+    assert_eq!(exit.exit_request(), Some(ExitRequest { code: 5 }));
+}
+
+/// What the handler is told of when [`cause_reports`] lets it all happen, in order.
+const REPORTS: [&str; 11] = [
+    "callback",
+    "post",
+    "reader",
+    "timer",
+    "task",
+    "closed without removing",
+    "submission",
+    "factory",
+    "pipe",
+    "told by the program",
+    "future",
+];
+
+/// Makes every kind of report; the last when the loop closes.
+fn cause_reports(event_loop: &EventLoop) {
+    let handle = event_loop.handle();
+    event_loop.call_soon(|| panic_with("callback")).unwrap();
+    elsewhere(|| handle.call_soon_threadsafe(|| panic_with("post")).unwrap());
+    event_loop.call_later(Duration::ZERO, || panic_with("timer")).unwrap();
+    // A reader that panics, and closes its descriptor without having removed itself.
+    let (reader, mut writer) = UnixStream::pair().unwrap();
+    writer.write_all(b"x").unwrap();
+    let (watched, slot) = (Fd(reader.as_raw_fd()), Cell::new(Some(reader)));
+    let on_readable = move || {
+        drop(slot.take());
+        panic_with("reader")
+    };
+    event_loop.add_reader(&watched, on_readable).unwrap();
+    // Never retrieved.
+    drop(event_loop.create_task(async { Err::<(), _>(Exception::new("task")) }).unwrap());
+    // Cancelled, and raising something else while it cleans up.
+    let cancelled = elsewhere(|| {
+        handle
+            .run_coroutine_threadsafe(async {
+                let _cancelled = sleep(Duration::from_secs(9)).await;
+                Err::<(), _>(Exception::new("submission"))
+            })
+            .unwrap()
+    });
+    turns(event_loop, 3);
+    assert!(elsewhere(|| cancelled.cancel()));
+    turns(event_loop, 3);
+    event_loop.set_task_factory(|_| Err(Exception::new("factory")));
+    elsewhere(|| handle.run_coroutine_threadsafe(async { Ok(()) }).map(drop).unwrap());
+    turns(event_loop, 2);
+    event_loop.reset_task_factory();
+    break_pipe(event_loop);
+    turns(event_loop, 2);
+    event_loop.call_exception_handler(&ExceptionContext::new("told by the program", None));
+    // Queued still when the loop closes.
+    let (promise, future) = event_loop.create_future::<()>();
+    promise.set_exception(Exception::new("future")).unwrap();
+    drop((future, promise));
+    event_loop.close().unwrap();
+}
+
+//= SPEC.md#x-4
+//= type=test
+#[test]
+fn x4_the_handler_is_called_on_the_loop_thread_for_every_kind_of_report() {
+    guarded(|| {
+        let event_loop = real_loop();
+        let owner = thread::current().id();
+        let log = Log::default();
+        let noted = log.clone();
+        event_loop.set_exception_handler(move |context| {
+            assert_eq!(thread::current().id(), owner);
+            let text = context.exception.as_ref().map(ToString::to_string).unwrap_or_default();
+            noted.note(format!("{}: {text}", context.message));
+        });
+        cause_reports(&event_loop);
+        assert_eq!(log.entries().len(), REPORTS.len(), "{:#?}", log.entries());
+        for (report, expected) in log.entries().iter().zip(REPORTS) {
+            assert!(report.contains(expected), "{report} is not about the {expected}");
+        }
+    });
+}
+
+//= SPEC.md#x-4
+//= type=test
+#[test]
+fn x4_the_handler_may_use_the_whole_loop() {
+    /// Opened before any other descriptor is closed, so that its number is not another's.
+    struct Used {
+        event_loop: EventLoop,
+        reader: UnixStream,
+        calls: Cell<usize>,
+    }
+    /// Each of these needs a borrow or a lock of its own.
+    fn use_all(used: &Rc<Used>) {
+        let Used { event_loop, reader, calls } = &**used;
+        if !event_loop.is_closed() {
+            assert!(event_loop.call_soon(|| ()).unwrap().cancel());
+            assert!(event_loop.call_later(Duration::from_secs(1), || ()).unwrap().cancel());
+            assert!(event_loop.handle().call_soon_threadsafe(|| ()).unwrap().cancel());
+            drop(event_loop.create_task(async { Ok(()) }));
+            event_loop.add_reader(reader, || ()).unwrap();
+            assert!(event_loop.remove_reader(reader));
+            let pool = ThreadPoolExecutor::builder().max_workers(1).build().unwrap();
+            event_loop.set_default_executor(Arc::new(pool)).unwrap();
+        }
+        assert!(event_loop.all_tasks().iter().all(|task| !task.name().is_empty()));
+        assert!(loopgate::current_task().is_none());
+        assert!(event_loop.run_once(NOW).is_err() || !event_loop.is_running());
+        let _timeout = event_loop.poll_timeout();
+        // Past every assertion: only the default handler hears of a handler that panics.
+        calls.set(calls.get() + 1);
+        // It replaces itself with one that goes on in the same way.
+        let again = Rc::clone(used);
+        event_loop.set_exception_handler(move |_| use_all(&again));
+    }
+    guarded(|| {
+        let (reader, _writer) = UnixStream::pair().unwrap();
+        let event_loop = EventLoop::new().unwrap();
+        let used = Rc::new(Used { event_loop, reader, calls: Cell::new(0) });
+        let first = Rc::clone(&used);
+        used.event_loop.set_exception_handler(move |_| use_all(&first));
+        cause_reports(&used.event_loop);
+        assert_eq!(used.calls.get(), REPORTS.len());
+    });
+}
+
+//= SPEC.md#x-4
+//= type=test
+#[test]
+fn x4_a_handler_may_report_and_is_replaced_for_the_next_report() {
+    let event_loop = Rc::new(virtual_loop());
+    let log = Log::default();
+    let (noted, own) = (log.clone(), Rc::clone(&event_loop));
+    event_loop.set_exception_handler(move |context| {
+        noted.note(format!("first: {}", context.message));
+        let second = noted.clone();
+        own.set_exception_handler(move |context| {
+            second.note(format!("second: {}", context.message))
+        });
+        own.call_exception_handler(&ExceptionContext::new("nested", None));
+    });
+    event_loop.call_exception_handler(&ExceptionContext::new("outer", None));
+    event_loop.call_exception_handler(&ExceptionContext::new("later", None));
+    assert_eq!(log.entries(), ["first: outer", "second: nested", "second: later"]);
+}
+
+/// One event as text: its level, target, message and fields.
+type Events = Arc<Mutex<Vec<String>>>;
+
+struct Capture(Events);
+
+impl<S: tracing::Subscriber> Layer<S> for Capture {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        struct Fields(String);
+        impl tracing::field::Visit for Fields {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                self.0.push_str(&format!(" {field}={value:?}"));
+            }
+        }
+        let mut text =
+            Fields(format!("{} {}", event.metadata().level(), event.metadata().target()));
+        event.record(&mut text);
+        self.0.lock().unwrap().push(text.0);
+    }
+}
+
+/// What `body` lets this thread emit.
+fn events_of(body: impl FnOnce()) -> Vec<String> {
+    let events = Events::default();
+    let probe = support::virtual_loop();
+    // An event's first use on another thread, at this very moment, may leave it switched off; a new
+    // subscriber switches it on. So: until both of the kernel's events are seen.
+    for _ in 0..1_000 {
+        let subscriber = tracing_subscriber::registry().with(Capture(Arc::clone(&events)));
+        let _subscribed = tracing::subscriber::set_default(subscriber);
+        events.lock().unwrap().clear();
+        probe.call_exception_handler(&ExceptionContext::new("probe", None));
+        probe.set_exception_handler(|_| panic_with("probe"));
+        probe.call_exception_handler(&ExceptionContext::new("probe", None));
+        probe.reset_exception_handler();
+        if events.lock().unwrap().len() == 2 {
+            events.lock().unwrap().clear();
+            body();
+            return events.lock().unwrap().clone();
+        }
+    }
+    panic!("no events are seen");
+}
+
+//= SPEC.md#x-5
+//= type=test
+#[test]
+fn x5_the_default_handler_gets_both_when_a_handler_panics() {
+    let event_loop = virtual_loop();
+    let log = Log::default();
+    let calls = log.clone();
+    event_loop.set_exception_handler(move |context| {
+        calls.note(context.exception.as_ref().unwrap().panic_message().unwrap().to_owned());
+        panic_with("from the handler")
+    });
+    event_loop.call_soon(|| panic_with("original 1")).unwrap();
+    let rest = log.clone();
+    event_loop.call_soon(move || rest.note("the batch goes on".to_owned())).unwrap();
+    event_loop.call_soon(|| panic_with("original 2")).unwrap();
+    let events = events_of(|| turns(&event_loop, 1));
+    // It is still the handler.
+    assert_eq!(log.entries(), ["original 1", "the batch goes on", "original 2"]);
+    assert_eq!(events.len(), 2, "{events:?}");
+    for (event, original) in events.iter().zip(["original 1", "original 2"]) {
+        assert!(event.starts_with("ERROR"), "{event}");
+        assert!(event.contains(original) && event.contains("from the handler"), "{event}");
+    }
+    turns(&event_loop, 1);
+}
+
+//= SPEC.md#x-5
+//= type=test
+#[test]
+fn x5_the_default_handler_emits_an_error_event() {
+    let event_loop = virtual_loop();
+    event_loop.set_exception_handler(|_| unreachable!("it was reset"));
+    event_loop.reset_exception_handler();
+    let events = events_of(|| {
+        event_loop.call_soon(|| panic_with("from a callback")).unwrap();
+        turns(&event_loop, 1);
+        let task = event_loop.create_task(async { Err::<(), _>(LoopClosed.into()) }).unwrap();
+        task.set_name("the task");
+        drop(task);
+        turns(&event_loop, 2);
+    });
+    assert_eq!(events.len(), 2, "{events:?}");
+    assert!(events[0].starts_with("ERROR loopgate") && events[0].contains("from a callback"));
+    assert!(events[1].starts_with("ERROR loopgate") && events[1].contains(&LoopClosed.to_string()));
+}
+
+//= SPEC.md#x-5
+//= type=test
+#[test]
+fn x5_a_handler_that_panics_for_every_kind_of_report_stops_nothing() {
+    guarded(|| {
+        let event_loop = real_loop();
+        event_loop.set_exception_handler(|_| panic_with("from the handler"));
+        let events = events_of(|| cause_reports(&event_loop));
+        assert_eq!(events.len(), REPORTS.len(), "{events:#?}");
+        for (event, original) in events.iter().zip(REPORTS) {
+            assert!(event.starts_with("ERROR loopgate") && event.contains(original), "{event}");
+            assert!(event.contains("from the handler"), "{event}");
+        }
+    });
+}

@@ -1,0 +1,25 @@
+//! Every clause of SPEC.md, tested on the real side of the primitives: a file a chapter, a test named after
+//! its clause and its scenario. No test sleeps to get its order: it uses a virtual clock or a handshake.
+
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the tests are foreign threads: they use the real ones"
+)]
+#![cfg(not(loom))]
+
+mod chain;
+mod concurrent;
+mod event_loop;
+mod exception;
+mod executor;
+mod future;
+mod handle;
+mod loop_handle;
+mod ready_queue;
+mod scope;
+mod submit;
+mod support;
+mod task;
+mod timers;
+mod wakeup;
