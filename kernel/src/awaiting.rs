@@ -1,10 +1,16 @@
 //! How a task's cancel reaches whatever the task is suspended on.
 //!
-//! The port belongs to one task. While the task is polled the port is the thread's current one, and a
-//! kernel awaitable that has to suspend registers a [`Target`] in it. `cancel` offers the cancel to the
-//! targets; if none takes it, it stays *pending* in the port and the next kernel awaitable that is
-//! polled receives it (clause T-6). What is still pending when the poll returns was refused by
-//! everything the coroutine is suspended on: the task then drops the coroutine (clause T-9).
+//! The port belongs to one task, or to one scope within a task. While its code is polled the port is the
+//! thread's current one, and a kernel awaitable that has to suspend registers a [`Target`] in it. A cancel
+//! is offered to every target. What then becomes of it:
+//!
+//! * *delivered*: the awaitable behind a target will yield it, once, when it is next polled;
+//! * handed on: the target passed it to somebody else, and the awaitable goes on waiting for their end;
+//! * *pending*: no target took it; the next kernel awaitable that is polled receives it.
+//!
+//! What is still pending when a step ends, and a delivery that nobody came for in the step that followed
+//! it, was refused by everything the coroutine is suspended on: the coroutine is then dropped, up to the
+//! innermost scope (clauses T-9, O-3).
 //!
 //! Loop thread only. A registration outside a task does nothing: kernel futures can be polled by any
 //! executor that runs on the loop thread.
@@ -15,10 +21,25 @@ use std::rc::{Rc, Weak};
 use crate::exception::Cancelled;
 use crate::primitives::{thread_local, unique_id};
 
+/// What became of a cancel that was offered to a target.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// There is nothing to cancel any more.
+    Refused,
+    /// Somebody else has it now; the awaitable waits for their end.
+    HandedOn,
+    /// The awaitable has been woken and will yield it.
+    ToYield,
+}
+
 /// Something that a suspended task's cancel can be handed to.
 pub(crate) trait Target {
-    /// Takes the cancel, making the task go on; or refuses because there is nothing to cancel any more.
-    fn cancel(&self, cancelled: &Cancelled) -> bool;
+    /// Takes the cancel and makes the task go on, or refuses it.
+    fn cancel(&self, cancelled: &Cancelled) -> Taken;
+
+    /// The cancel that was handed on is withdrawn, as far as it has not been received.
+    fn take_back(&self) {}
 
     /// Whether the task is no longer suspended on it: it moved elsewhere without saying so.
     fn is_stale(&self) -> bool {
@@ -30,7 +51,13 @@ pub(crate) struct CancelPort {
     id: u64,
     loop_id: u64,
     pending: RefCell<Option<Cancelled>>,
-    /// The pending cancel came during this step: what was polled before it has yet to be asked.
+    /// By registration; in the order in which they were offered.
+    delivered: RefCell<Vec<(u64, Cancelled)>>,
+    /// Registrations whose target has handed a cancel on.
+    handed_on: RefCell<Vec<u64>>,
+    /// A cancel was received in this step, by whatever awaitable.
+    received: Cell<bool>,
+    /// A cancel came during this step: what was polled before it has yet to be asked.
     fresh: Cell<bool>,
     targets: RefCell<Vec<(u64, Rc<dyn Target>)>>,
     registered: Cell<u64>,
@@ -51,6 +78,9 @@ impl CancelPort {
             id: unique_id(),
             loop_id,
             pending: RefCell::new(None),
+            delivered: RefCell::new(Vec::new()),
+            handed_on: RefCell::new(Vec::new()),
+            received: Cell::new(false),
             fresh: Cell::new(false),
             targets: RefCell::new(Vec::new()),
             registered: Cell::new(0),
@@ -90,8 +120,18 @@ impl CancelPort {
             !stale
         });
         let mut taken = false;
-        for (_, target) in &targets {
-            taken |= self.hand(&**target, cancelled);
+        for (key, target) in &targets {
+            if self.delivered.borrow().iter().any(|(known, _)| known == key) {
+                // One before it is still on its way there, and its message stays.
+                taken = true;
+                continue;
+            }
+            match self.hand(&**target, cancelled) {
+                Taken::Refused => continue,
+                Taken::HandedOn => self.handed_on.borrow_mut().push(*key),
+                Taken::ToYield => self.deliver(*key, cancelled),
+            }
+            taken = true;
         }
         if !taken && !targets.is_empty() {
             self.refused.set(true);
@@ -99,7 +139,20 @@ impl CancelPort {
         taken
     }
 
-    fn hand(&self, target: &dyn Target, cancelled: &Cancelled) -> bool {
+    /// The awaitable behind the registration `key` will yield it.
+    fn deliver(&self, key: u64, cancelled: &Cancelled) {
+        self.fresh.set(true);
+        self.delivered.borrow_mut().push((key, cancelled.clone()));
+    }
+
+    fn receive_delivery(&self, key: u64) -> Option<Cancelled> {
+        let mut delivered = self.delivered.borrow_mut();
+        let index = delivered.iter().position(|(known, _)| *known == key)?;
+        self.received.set(true);
+        Some(delivered.remove(index).1)
+    }
+
+    fn hand(&self, target: &dyn Target, cancelled: &Cancelled) -> Taken {
         let outer = self.handing.replace(true);
         let taken = target.cancel(cancelled);
         self.handing.set(outer);
@@ -124,14 +177,36 @@ impl CancelPort {
         self.pending.borrow_mut().take()
     }
 
-    /// A step begins: everything that is polled in it can receive what is pending.
-    pub(crate) fn begin_step(&self) {
-        self.fresh.set(false);
+    /// Withdraws what has not been received.
+    pub(crate) fn take_back(&self) {
+        drop((self.take_pending(), self.delivered.take()));
+        let targets = self.targets.borrow().clone();
+        targets.iter().for_each(|(_, target)| target.take_back());
     }
 
-    /// The cancel that was pending all through the step, so that nothing in it takes it.
+    /// What had taken a cancel is gone without having received it.
+    pub(crate) fn give_back(&self, cancelled: Cancelled) {
+        if !self.received.get() {
+            self.pending.borrow_mut().get_or_insert(cancelled);
+        }
+    }
+
+    /// A step begins: everything that is polled in it can receive what there is.
+    pub(crate) fn begin_step(&self) {
+        self.fresh.set(false);
+        self.received.set(false);
+    }
+
+    /// The step has ended: the cancel that nothing in it came for, though it was there from the beginning.
     pub(crate) fn take_refused(&self) -> Option<Cancelled> {
-        if self.fresh.get() { None } else { self.take_pending() }
+        if self.fresh.get() { None } else { self.take_unreceived() }
+    }
+
+    /// A cancel that was asked for and that no awaitable has received.
+    pub(crate) fn take_unreceived(&self) -> Option<Cancelled> {
+        // Where several were offered it, one that received it is enough.
+        let unclaimed = self.delivered.take().into_iter().next().map(|(_, cancelled)| cancelled);
+        self.take_pending().or(unclaimed.filter(|_| !self.received.get()))
     }
 
     fn register(&self, target: Rc<dyn Target>) -> u64 {
@@ -146,6 +221,16 @@ impl CancelPort {
         let found = targets.iter().position(|(k, _)| *k == key);
         let removed = found.map(|index| targets.swap_remove(index));
         drop(targets);
+        let mut delivered = self.delivered.borrow_mut();
+        let undelivered = delivered.iter().position(|(known, _)| *known == key);
+        let undelivered = undelivered.map(|index| delivered.remove(index).1);
+        let others = !delivered.is_empty();
+        drop(delivered);
+        self.handed_on.borrow_mut().retain(|known| *known != key);
+        // Gone before it yielded it: the next one will, unless another had it too.
+        if let Some(cancelled) = undelivered.filter(|_| !others) {
+            self.give_back(cancelled);
+        }
         drop(removed);
     }
 }
@@ -165,19 +250,20 @@ impl Drop for Entered {
 pub(crate) struct Suspension(Option<(Weak<CancelPort>, u64)>);
 
 impl Suspension {
-    /// First thing in a poll: a cancel that waits is handed to `target`, or returned to be yielded.
-    ///
-    /// The target goes first, so that awaiting a task hands it the cancel and waits for its end.
-    pub(crate) fn receive(target: impl Fn() -> Rc<dyn Target>) -> Option<Cancelled> {
+    /// First thing in a poll: the cancel that was delivered here, to be yielded; or one that is pending,
+    /// which is offered to `target` first, so that awaiting a task hands it on and waits for its end.
+    pub(crate) fn receive(&self, target: impl Fn() -> Rc<dyn Target>) -> Option<Cancelled> {
         let port = CancelPort::current()?;
+        if let Some((known, key)) = &self.0
+            && known.as_ptr() == Rc::as_ptr(&port)
+            && let Some(cancelled) = port.receive_delivery(*key)
+        {
+            return Some(cancelled);
+        }
         let refused = port.refused.get();
         let cancelled = port.take_pending()?;
-        if !refused && port.hand(&*target(), &cancelled) {
-            // A future that was cancelled by this has left it pending, for whoever awaits it: that is here.
-            port.take_pending()
-        } else {
-            Some(cancelled)
-        }
+        let handed_on = !refused && port.hand(&*target(), &cancelled) == Taken::HandedOn;
+        (!handed_on).then_some(cancelled)
     }
 
     /// The same where there is nothing to hand a cancel to: it is yielded.
@@ -196,7 +282,18 @@ impl Suspension {
         self.0 = Some((Rc::downgrade(&port), key));
     }
 
-    /// The awaitable is ready, or gone.
+    /// The awaitable is ready: what its target had handed on has come back as this.
+    pub(crate) fn ready(&mut self) {
+        if let Some((port, key)) = &self.0
+            && let Some(port) = port.upgrade()
+            && port.handed_on.borrow().contains(key)
+        {
+            port.received.set(true);
+        }
+        self.end();
+    }
+
+    /// The awaitable is gone, or yields a cancel.
     pub(crate) fn end(&mut self) {
         if let Some((port, key)) = self.0.take()
             && let Some(port) = port.upgrade()
@@ -213,12 +310,17 @@ impl Drop for Suspension {
 }
 
 /// The same for an awaitable that may move between threads: numbers only.
-///
-/// Its target cannot tell it anything directly, so the port keeps what was delivered.
 #[derive(Default)]
 pub(crate) struct RemoteSuspension(Option<(u64, u64)>);
 
 impl RemoteSuspension {
+    /// First thing in a poll: the cancel that was delivered here, or one that is pending.
+    pub(crate) fn receive(&self) -> Option<Cancelled> {
+        let port = CancelPort::current()?;
+        let delivered = self.0.filter(|(id, _)| *id == port.id);
+        delivered.and_then(|(_, key)| port.receive_delivery(key)).or_else(|| port.take_pending())
+    }
+
     /// The poll is about to return `Pending`.
     pub(crate) fn suspend(&mut self, target: impl FnOnce(&Rc<CancelPort>) -> Rc<dyn Target>) {
         let Some(port) = CancelPort::current() else { return };

@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
 
-use crate::awaiting::CancelPort;
 use crate::exception::{Exception, LoopClosed};
 use crate::executor::{Executor, ThreadPoolExecutor};
 use crate::primitives::{Arc, Clock, Pipe, Poller, thread_local};
@@ -32,7 +31,6 @@ pub(crate) trait AnyTask {
     fn cancel(&self, message: Option<&str>) -> bool;
     fn cancelling(&self) -> usize;
     fn uncancel(&self) -> usize;
-    fn port(&self) -> &CancelPort;
     /// Gives the task its place in the loop's table, and queues its first step.
     fn start(self: Rc<Self>, core: &Rc<LoopCore>);
 }

@@ -13,10 +13,10 @@ use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use crate::awaiting::{CancelPort, Suspension, Target};
+use crate::awaiting::{CancelPort, Suspension, Taken, Target};
 use crate::exception::{
     BrokenPromise, Cancelled, Exception, ExceptionContext, InvalidState, LoopClosed, Outcome,
     ResultError, shield_from_panic,
@@ -343,7 +343,7 @@ impl<T: Clone + 'static> LoopFuture<T> {
     ) -> Poll<Result<T, Exception>> {
         //= SPEC.md#l-7
         self.check_same_loop()?;
-        if let Some(cancelled) = Suspension::receive(&target) {
+        if let Some(cancelled) = self.suspension.receive(&target) {
             self.suspension.end();
             // If an earlier request has cancelled the future, its message is the one to yield.
             if !self.cancelled() {
@@ -352,7 +352,7 @@ impl<T: Clone + 'static> LoopFuture<T> {
         }
         let polled = self.poll_outcome(cx);
         match polled {
-            Poll::Ready(_) => self.suspension.end(),
+            Poll::Ready(_) => self.suspension.ready(),
             Poll::Pending => self.suspension.suspend(target),
         }
         polled
@@ -390,17 +390,11 @@ impl<T: Clone + 'static> LoopFuture<T> {
 }
 
 /// A task is suspended on a loop future: its cancel cancels the future, as in asyncio.
-///
-/// The cancel also stays pending: a task that keeps the future without awaiting it gets it all the same.
-struct CancelsFuture<T>(Rc<Shared<T>>, Option<Weak<CancelPort>>);
+struct CancelsFuture<T>(Rc<Shared<T>>);
 
 impl<T: Clone + 'static> Target for CancelsFuture<T> {
-    fn cancel(&self, cancelled: &Cancelled) -> bool {
-        let won = self.0.cancel(cancelled.clone());
-        if let Some(port) = self.1.as_ref().and_then(Weak::upgrade).filter(|_| won) {
-            port.set_pending(cancelled.clone());
-        }
-        won
+    fn cancel(&self, cancelled: &Cancelled) -> Taken {
+        if self.0.cancel(cancelled.clone()) { Taken::ToYield } else { Taken::Refused }
     }
 }
 
@@ -409,8 +403,7 @@ impl<T: Clone + 'static> Future for LoopFuture<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let shared = Rc::clone(&self.shared);
-        let port = || CancelPort::current().map(|port| Rc::downgrade(&port));
-        self.poll_with_target(cx, || Rc::new(CancelsFuture(Rc::clone(&shared), port())))
+        self.poll_with_target(cx, || Rc::new(CancelsFuture(Rc::clone(&shared))))
     }
 }
 

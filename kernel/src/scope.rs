@@ -1,9 +1,9 @@
 //! Cancels with a border: timeouts, waiting with a limit, shields, and gathering.
 //!
-//! Clauses O-1 to O-8. A timeout is a cancel that its scope asks for and takes back: it counts the
-//! task's requests when it is entered, and when it is left with that count restored the cancel that is
-//! leaving was its own. A cancel that nothing inside the scope takes stops at the scope: what it
-//! encloses is dropped there, not the whole coroutine (clause O-3).
+//! Clauses O-1 to O-8. A timeout is a scope with a cancel port of its own, in which everything that it
+//! encloses registers. Its expiry is a cancel of that port alone, so nothing beside the scope hears of it;
+//! a cancel of the task reaches the port through the scope, which notes that it was not its own. What
+//! nothing inside takes stops at the scope: what it encloses is dropped there, not the whole coroutine.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -14,9 +14,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::awaiting::{CancelPort, Suspension, Target};
+use crate::awaiting::{CancelPort, Suspension, Taken, Target};
 use crate::concurrent::ConcurrentFuture;
-use crate::core::{AnyTask, LoopCore};
+use crate::core::LoopCore;
 use crate::exception::{Cancelled, Exception, ResultError};
 use crate::future::LoopFuture;
 use crate::handle::{Call, LocalCall};
@@ -78,89 +78,167 @@ pub async fn timeout<T>(
     future: impl Future<Output = Result<T, Exception>>,
 ) -> Result<T, Exception> {
     let core = LoopCore::current().ok_or(NoRunningLoop)?;
-    let task = core.current_task.borrow().clone().ok_or(NotInTask)?;
+    if core.current_task.borrow().is_none() {
+        return Err(NotInTask.into());
+    }
     //= SPEC.md#o-6
     if delay.is_zero() {
         return Err(TimeoutError.into());
     }
     let when = core.clock().now().checked_add(delay).ok_or(DeadlineOverflow)?;
-    let mut expiry = Expiry::set(&core, task, when);
-    let result = stop_cancel_here(future).await;
-    let own_cancel = expiry.settle();
-    match result {
-        Err(exception) if own_cancel && exception.is_cancelled() => Err(TimeoutError.into()),
+    let scope = Scope::new(&core);
+    let _timer = scope.expire_at(&core, when);
+    match scope.run(future).await {
+        Err(exception) if exception.is_cancelled() && scope.only_expired() => {
+            Err(TimeoutError.into())
+        }
         result => result,
     }
 }
 
-/// A timer that cancels a task, and what has to be taken back when its scope is left.
-struct Expiry {
-    task: Rc<dyn AnyTask>,
-    timer: Rc<dyn Call>,
-    expired: Rc<Cell<bool>>,
-    requests_at_entry: usize,
-    settled: bool,
+/// Part of a task that can be cancelled by itself.
+struct Scope {
+    port: Rc<CancelPort>,
+    /// Of whoever polls it.
+    waker: RefCell<Option<Waker>>,
+    expired: Cell<bool>,
+    /// A cancel came from outside.
+    foreign: Cell<bool>,
 }
 
-impl Expiry {
-    fn set(core: &LoopCore, task: Rc<dyn AnyTask>, when: crate::primitives::Time) -> Expiry {
-        let expired = Rc::new(Cell::new(false));
-        let (fire, of) = (Rc::clone(&expired), Rc::clone(&task));
+/// A timer that goes with its scope.
+struct ScopeTimer(Rc<dyn Call>);
+
+impl Drop for ScopeTimer {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+impl Scope {
+    fn new(core: &LoopCore) -> Rc<Scope> {
+        Rc::new(Scope {
+            port: CancelPort::new(core.gate().id()),
+            waker: RefCell::default(),
+            expired: Cell::new(false),
+            foreign: Cell::new(false),
+        })
+    }
+
+    fn expire_at(self: &Rc<Self>, core: &LoopCore, when: crate::primitives::Time) -> ScopeTimer {
+        let scope = Rc::clone(self);
         let timer = LocalCall::erased(move || {
-            fire.set(true);
-            of.cancel(None);
+            scope.expired.set(true);
+            scope.cancel_inside(&Cancelled::default());
         });
         core.queue.insert_timer(when, TimerCall::Local(Rc::clone(&timer)));
-        let requests_at_entry = task.cancelling();
-        Expiry { task, timer, expired, requests_at_entry, settled: false }
+        ScopeTimer(timer)
     }
 
-    /// The scope is left; true if a cancel that leaves now is the timer's and nobody else's.
-    fn settle(&mut self) -> bool {
-        self.settled = true;
-        self.timer.cancel();
-        if !self.expired.get() || self.task.uncancel() > self.requests_at_entry {
-            return false;
-        }
-        // Not delivered: the value came in the same step. It was this scope's, and goes with it.
-        drop(self.task.port().take_pending());
-        true
+    /// Whether a cancel that leaves now is the expiry's and nobody else's.
+    fn only_expired(&self) -> bool {
+        self.expired.get() && !self.foreign.get()
     }
-}
 
-impl Drop for Expiry {
-    fn drop(&mut self) {
-        // The scope was dropped at its await.
-        if !self.settled {
-            self.settle();
+    fn cancel_inside(&self, cancelled: &Cancelled) {
+        if !self.port.offer(cancelled) {
+            self.port.set_pending(cancelled.clone());
+            let waker = self.waker.borrow().clone();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
         }
     }
-}
 
-//= SPEC.md#o-3
-/// Awaits `future`; a cancel that nothing in it takes drops it here.
-async fn stop_cancel_here<T>(
-    future: impl Future<Output = Result<T, Exception>>,
-) -> Result<T, Exception> {
-    let mut future = pin!(Some(future));
-    poll_fn(move |cx| {
+    fn cancel_from_outside(&self, cancelled: &Cancelled) {
+        if !self.foreign.replace(true) {
+            // An expiry that nobody has received yet has no message worth keeping.
+            drop(self.port.take_pending());
+        }
+        self.cancel_inside(cancelled);
+    }
+
+    //= SPEC.md#o-3
+    /// Awaits `future` with this scope's port; a cancel that nothing in it takes drops it here.
+    async fn run<T>(
+        self: &Rc<Self>,
+        future: impl Future<Output = Result<T, Exception>>,
+    ) -> Result<T, Exception> {
+        let mut future = pin!(Some(future));
+        let _leave = LeaveOnDrop(self);
+        let mut suspension = Suspension::default();
+        let target = || Rc::new(Rc::clone(self)) as Rc<dyn Target>;
+        poll_fn(move |cx| {
+            if let Some(cancelled) = suspension.receive(target) {
+                self.cancel_from_outside(&cancelled);
+            }
+            self.waker.replace(Some(cx.waker().clone()));
+            let polled = self.poll_inside(future.as_mut(), cx);
+            match polled {
+                Poll::Ready(_) => suspension.ready(),
+                Poll::Pending => suspension.suspend(target),
+            }
+            polled
+        })
+        .await
+    }
+
+    fn poll_inside<T, F: Future<Output = Result<T, Exception>>>(
+        &self,
+        mut future: Pin<&mut Option<F>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, Exception>> {
         let Some(running) = future.as_mut().as_pin_mut() else {
             unreachable!("not polled again after it was ready")
         };
-        let polled = running.poll(cx);
-        let refused = match &polled {
-            Poll::Ready(_) => None,
-            Poll::Pending => CancelPort::current().and_then(|port| port.take_refused()),
-        };
-        if polled.is_ready() || refused.is_some() {
+        let entered = self.port.enter();
+        self.port.begin_step();
+        let mut polled = running.poll(cx);
+        if polled.is_pending()
+            && let Some(cancelled) = self.port.take_refused()
+        {
+            polled = Poll::Ready(Err(cancelled.into()));
+        }
+        if polled.is_ready() {
             future.set(None);
         }
-        match refused {
-            Some(cancelled) => Poll::Ready(Err(cancelled.into())),
-            None => polled,
+        drop(entered);
+        if polled.is_ready() {
+            self.leave();
         }
-    })
-    .await
+        polled
+    }
+
+    /// Nothing in it is polled any more: a cancel from outside that it has not received goes back there.
+    fn leave(&self) {
+        if self.foreign.get()
+            && let Some(cancelled) = self.port.take_unreceived()
+            && let Some(outside) = CancelPort::current()
+        {
+            outside.give_back(cancelled);
+        }
+    }
+}
+
+/// A scope may also be left by being dropped at its await.
+struct LeaveOnDrop<'a>(&'a Scope);
+
+impl Drop for LeaveOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+impl Target for Rc<Scope> {
+    fn cancel(&self, cancelled: &Cancelled) -> Taken {
+        self.cancel_from_outside(cancelled);
+        Taken::HandedOn
+    }
+
+    fn take_back(&self) {
+        self.foreign.set(false);
+        self.port.take_back();
+    }
 }
 
 //= SPEC.md#o-5
@@ -290,20 +368,15 @@ pub struct Shield<T: Clone + 'static> {
 
 /// A cancel that ends the await and goes no further.
 #[derive(Default)]
-struct Stopped {
-    cancelled: RefCell<Option<Cancelled>>,
-    waker: RefCell<Option<Waker>>,
-}
+struct Stopped(RefCell<Option<Waker>>);
 
 impl Target for Rc<Stopped> {
-    fn cancel(&self, cancelled: &Cancelled) -> bool {
-        let Some(waker) = self.waker.take() else {
-            // Told already and not yet polled: the first message stays.
-            return self.cancelled.borrow().is_some();
-        };
-        self.cancelled.replace(Some(cancelled.clone()));
-        waker.wake();
-        true
+    fn cancel(&self, _: &Cancelled) -> Taken {
+        // None if it was told already and has not been polled since.
+        if let Some(waker) = self.0.take() {
+            waker.wake();
+        }
+        Taken::ToYield
     }
 }
 
@@ -316,9 +389,7 @@ impl<T: Clone + 'static> Future for Shield<T> {
             return Poll::Ready(Err(AwaitsItself.into()));
         }
         let stopped = Rc::clone(&self.stopped);
-        let cancelled = stopped.cancelled.take();
-        let cancelled = cancelled.or_else(Suspension::receive_here);
-        if let Some(cancelled) = cancelled {
+        if let Some(cancelled) = self.suspension.receive(|| Rc::new(Rc::clone(&stopped))) {
             self.suspension.end();
             return Poll::Ready(Err(cancelled.into()));
         }
@@ -326,7 +397,7 @@ impl<T: Clone + 'static> Future for Shield<T> {
         match polled {
             Poll::Ready(_) => self.suspension.end(),
             Poll::Pending => {
-                stopped.waker.replace(Some(cx.waker().clone()));
+                stopped.0.replace(Some(cx.waker().clone()));
                 self.suspension.suspend(|| Rc::new(stopped));
             }
         }
@@ -380,12 +451,14 @@ struct All<T: Clone + 'static> {
 }
 
 impl<T: Clone + 'static> Target for Rc<All<T>> {
-    fn cancel(&self, cancelled: &Cancelled) -> bool {
-        let mut taken = false;
+    fn cancel(&self, cancelled: &Cancelled) -> Taken {
+        let mut taken = Taken::Refused;
         for task in &self.tasks {
-            taken |= task.hand_on_cancel(cancelled);
+            if task.hand_on_cancel(cancelled) {
+                taken = Taken::HandedOn;
+            }
         }
-        if taken {
+        if taken == Taken::HandedOn {
             self.cancelled.borrow_mut().get_or_insert_with(|| cancelled.clone());
         }
         taken
@@ -404,7 +477,7 @@ impl<T: Clone + 'static> Future for Gather<T> {
             return Poll::Ready(Err(AwaitsItself.into()));
         }
         let all = Rc::clone(&self.all);
-        if let Some(cancelled) = Suspension::receive(|| Rc::new(Rc::clone(&all))) {
+        if let Some(cancelled) = self.suspension.receive(|| Rc::new(Rc::clone(&all))) {
             self.suspension.end();
             return Poll::Ready(Err(cancelled.into()));
         }
@@ -430,7 +503,7 @@ impl<T: Clone + 'static> Future for Gather<T> {
         };
         match ready {
             Some(ready) => {
-                this.suspension.end();
+                this.suspension.ready();
                 Poll::Ready(ready)
             }
             None => {

@@ -26,7 +26,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::awaiting::{CancelPort, RemoteSuspension, Suspension, Target};
+use crate::awaiting::{CancelPort, RemoteSuspension, Taken, Target};
 use crate::exception::{
     BrokenPromise, Cancelled, Exception, ExceptionContext, InvalidState, Outcome, ResultError,
     report_by_default, shield_from_panic,
@@ -572,7 +572,7 @@ impl<T: Clone + Send + 'static> Future for ConcurrentFuture<T> {
     type Output = Result<T, Exception>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(cancelled) = Suspension::receive_here() {
+        if let Some(cancelled) = self.suspension.receive() {
             self.shared.cancel(false);
             self.suspension.end();
             return Poll::Ready(Err(cancelled.into()));
@@ -634,20 +634,18 @@ impl<T> AwaitedByTask<T> {
 }
 
 impl<T> Target for AwaitedByTask<T> {
-    fn cancel(&self, cancelled: &Cancelled) -> bool {
-        let Some(port) = self.port.upgrade() else { return false };
+    fn cancel(&self, _: &Cancelled) -> Taken {
         let state = self.shared.state.lock();
         // The clone is of a task's own waker or of one that wraps it.
         let Some(waker) = self.awaiter(&state).map(|awaiter| awaiter.waker.clone()) else {
-            return false;
+            return Taken::Refused;
         };
         drop(state);
-        port.set_pending(cancelled.clone());
         // Work that runs goes on by itself and wakes nobody now; the await ends all the same.
         if !self.shared.cancel(false) {
             waker.wake();
         }
-        true
+        Taken::ToYield
     }
 
     fn is_stale(&self) -> bool {

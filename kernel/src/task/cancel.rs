@@ -69,7 +69,7 @@ impl<T: Clone + 'static> Shared<T> {
         let left = self.cancel.requests().saturating_sub(1);
         self.cancel.requests.set(left);
         if left == 0 {
-            drop(self.port.take_pending());
+            self.port.take_back();
         }
         left
     }

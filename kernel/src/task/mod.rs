@@ -29,7 +29,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use crate::awaiting::{CancelPort, Target};
+use crate::awaiting::{CancelPort, Taken, Target};
 use crate::core::{AnyTask, LoopCore};
 use crate::exception::{Cancelled, Exception, LoopClosed, Outcome, ResultError, shield_from_panic};
 use crate::future::{self, LoopFuture, LoopPromise};
@@ -177,7 +177,7 @@ impl<T: Clone + 'static> Shared<T> {
     fn finish(&self, result: Result<T, Exception>) {
         let mut outcome = Outcome::from_result(result);
         //= SPEC.md#t-11
-        if let (Outcome::Value(_), Some(cancelled)) = (&outcome, self.port.take_pending()) {
+        if let (Outcome::Value(_), Some(cancelled)) = (&outcome, self.port.take_unreceived()) {
             outcome = Outcome::Cancelled(cancelled);
         }
         let exit = match &outcome {
@@ -283,10 +283,6 @@ impl<T: Clone + 'static> AnyTask for Shared<T> {
 
     fn uncancel(&self) -> usize {
         self.take_back_cancel()
-    }
-
-    fn port(&self) -> &CancelPort {
-        &self.port
     }
 
     //= SPEC.md#t-1
@@ -402,8 +398,8 @@ impl<T: Clone + 'static> Task<T> {
 struct CancelsTask<T: Clone + 'static>(Rc<Shared<T>>);
 
 impl<T: Clone + 'static> Target for CancelsTask<T> {
-    fn cancel(&self, cancelled: &Cancelled) -> bool {
-        self.0.cancel_handed_on(cancelled)
+    fn cancel(&self, cancelled: &Cancelled) -> Taken {
+        if self.0.cancel_handed_on(cancelled) { Taken::HandedOn } else { Taken::Refused }
     }
 }
 

@@ -1566,6 +1566,24 @@ fn f22_a_cancelled_submission_that_has_not_ended_cannot_be_waited_out_here() {
     future.wait_ended().unwrap();
 }
 
+//= SPEC.md#f-10
+//= type=test
+//= SPEC.md#f-22
+//= type=test
+#[test]
+fn f22_asking_with_a_zero_timeout_is_no_wait() {
+    let event_loop = virtual_loop();
+    let future = event_loop.handle().run_coroutine_threadsafe(async { Ok(7) }).unwrap();
+    assert!(is_timed_out(&future.result_timeout(Duration::ZERO)));
+    assert!(is_timed_out(&future.exception_timeout(Duration::ZERO)));
+    assert!(is_timed_out(&future.wait_ended_timeout(Duration::ZERO)));
+    let all = [future];
+    let split = wait(&all, Some(Duration::ZERO), ReturnWhen::AllCompleted).unwrap();
+    assert_eq!((split.done.len(), split.not_done.len()), (0, 1));
+    let next = as_completed(&all, Some(Duration::ZERO)).unwrap().next().unwrap();
+    assert!(next.unwrap_err().is::<Unfinished>());
+}
+
 //= SPEC.md#f-22
 //= type=test
 #[test]

@@ -846,7 +846,7 @@ fn o5_a_task_that_ended_just_before_the_expiry_gives_its_result() {
     // The last step of the work is queued, and then the time is up: one batch has both.
     event_loop.clock().sleep(secs(2));
     turns(&event_loop, 1);
-    assert!(work.done() && !waiter.done() && waiter.cancelling() == 1);
+    assert!(work.done() && !waiter.done());
     run_dry(&event_loop);
     assert_eq!(waiter.result().map_err(|error| error.to_string()), Ok(3));
     assert_eq!((work.cancelling(), waiter.cancelling()), (0, 0));
