@@ -16,6 +16,7 @@ use loopgate::{
     wait_for, yield_now,
 };
 
+use crate::ledger::CallId;
 use crate::program::{Body, Op};
 use crate::world::{DELIBERATE, World, world};
 
@@ -52,6 +53,8 @@ pub(crate) struct Life {
     pub(crate) dropped: Cell<bool>,
     pub(crate) panicked: Cell<bool>,
     pub(crate) returned: RefCell<Option<Result<u8, Exception>>>,
+    /// What was queued before it returned, and so runs before its submitter hears of that.
+    queued_before: RefCell<Vec<CallId>>,
     pub(crate) factory_failure: RefCell<Option<FactoryFailure>>,
     /// Another task has awaited its submission, and may have cancelled it or carried its exception on.
     pub(crate) awaited: Cell<bool>,
@@ -65,6 +68,7 @@ pub(crate) struct Life {
     uncancelled: Cell<bool>,
     /// While it awaits something: whether that has happened.
     waits_for: RefCell<Option<Box<dyn Fn() -> bool>>>,
+    on_cancel: Cell<OnCancel>,
     /// The tasks that it awaits and hands its cancels on to.
     awaits: RefCell<Vec<LifeId>>,
     /// It has been one of several that awaited each other in a circle.
@@ -90,6 +94,12 @@ impl Life {
 
     /// A cancel is taken back, of which there may have been none; so many are left.
     pub(crate) fn cancel_taken_back(&self, before: usize, left: usize) {
+        if !self.started.get() {
+            // Nobody can have received it yet: at zero it is as if nobody had asked.
+            self.cancelled.set(left > 0);
+            self.must_not_start.set(left > 0);
+            return;
+        }
         self.uncancelled.set(true);
         if before > 0 {
             // Somebody had asked; the count does not show it any more.
@@ -97,9 +107,6 @@ impl Life {
         }
         if self.owed.get() == Owed::Yes {
             self.owed.set(Owed::Maybe);
-        }
-        if left == 0 {
-            self.must_not_start.set(false);
         }
     }
 
@@ -126,6 +133,8 @@ impl Life {
         self.owed_at_return.set(self.owed.get());
         if result.as_ref().is_err_and(|exception| exception.exit_request().is_some()) {
             world.ledger.borrow_mut().exits_somewhere();
+        } else {
+            self.queued_before.replace(world.ledger.borrow().waiting());
         }
         self.returned.replace(Some(result.clone()));
     }
@@ -161,7 +170,8 @@ impl Life {
         self.waits_for.take();
         self.awaits.take();
         let cancelled = exception.is_some_and(Exception::is_cancelled);
-        if self.owed.get() == Owed::Yes && on_cancel == OnCancel::Yields && !cancelled {
+        let yields = matches!(on_cancel, OnCancel::Yields | OnCancel::YieldsLater);
+        if self.owed.get() == Owed::Yes && yields && !cancelled {
             world.violated("an await goes on although its task was cancelled (T-6, C-6)");
         }
         if cancelled || on_cancel == OnCancel::HandsOn {
@@ -181,6 +191,20 @@ impl Life {
         }
     }
 
+    /// Its submitter hears that it has returned.
+    pub(crate) fn is_seen(&self, world: &World) {
+        let queued_before = self.queued_before.take();
+        if world.ledger.borrow().any_waits(&queued_before) {
+            world.violated("a submitter was released before what came before (C-1)");
+        }
+    }
+
+    /// For a loop that has nothing to do: whether it was cancelled and has not been told.
+    pub(crate) fn waits_in_vain(&self) -> bool {
+        let tells = matches!(self.on_cancel.get(), OnCancel::Yields | OnCancel::Deaf);
+        !self.dropped.get() && self.owed.get() == Owed::Yes && tells
+    }
+
     /// For a loop that has nothing to do: whether this one should still have had its turn.
     pub(crate) fn is_forgotten(&self) -> bool {
         if self.dropped.get() || !self.accepted.get() {
@@ -192,11 +216,15 @@ impl Life {
 }
 
 /// What an await does with a cancel.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum OnCancel {
+    #[default]
     Yields,
+    /// It yields it when the tasks that it has handed it on to have ended.
+    YieldsLater,
+    /// It hands it on, and shows what comes of that.
     HandsOn,
-    /// It does not hear of it.
+    /// It does not hear of it, and is dropped.
     Deaf,
 }
 
@@ -294,7 +322,10 @@ fn perform(life: Rc<Life>, body: Body) -> Performance {
                 let itself = is_current(&task);
                 let happened = move || itself || task.done();
                 life.awaits(&world, &[known.life]);
-                let result = wait(&life, OnCancel::HandsOn, happened, known.task).await;
+                let result = wait(&life, OnCancel::HandsOn, happened, known.task.clone()).await;
+                if !known.task.done() && !itself && !life.circled.get() {
+                    world.violated("an await of a task returned before the task had ended (T-10)");
+                }
                 refuses_itself(itself, result)
             }
             Body::AwaitSubmission(of) => {
@@ -323,7 +354,7 @@ fn perform(life: Rc<Life>, body: Body) -> Performance {
                 let all = tasks.clone();
                 let itself = all.iter().any(is_current);
                 let happened = move || itself || all.iter().all(Task::done);
-                let on_cancel = if itself { OnCancel::Deaf } else { OnCancel::Yields };
+                let on_cancel = if itself { OnCancel::Deaf } else { OnCancel::YieldsLater };
                 let results = wait(&life, on_cancel, happened, gather(tasks)).await;
                 refuses_itself(itself, results.map(|results| results[0]))
             }
@@ -409,6 +440,7 @@ async fn wait<T>(
     awaitable: impl Future<Output = Result<T, Exception>>,
 ) -> Result<T, Exception> {
     life.waits_for.replace(Some(Box::new(happened)));
+    life.on_cancel.set(on_cancel);
     let result = awaitable.await;
     life.resumes(result.as_ref().err(), on_cancel);
     result

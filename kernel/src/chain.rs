@@ -33,6 +33,8 @@ pub(crate) fn task_to_concurrent<T: Clone + Send + 'static>(
     submission: &ConcurrentFuture<T>,
 ) {
     //= SPEC.md#c-6
+    //# Cancelling a submission MUST be seen by its task no later than the beginning of the next
+    //# step that starts after the call returned, from any thread.
     let gate = Arc::clone(core.gate());
     submission.add_done_callback(move |submission| {
         if submission.cancelled() {
@@ -40,17 +42,27 @@ pub(crate) fn task_to_concurrent<T: Clone + Send + 'static>(
         }
     });
     //= SPEC.md#c-1
+    //# A task's outcome MUST be copied to its submission through the queue, so that everything the
+    //# task scheduled before it ended runs before the submitter is released.
     let queue = Rc::clone(&core.queue);
     source.chain(move |outcome| {
         //= SPEC.md#c-2
+        //# The copy MUST be a single step against a racing cancel: either the submission is
+        //# cancelled and the outcome dropped, or it is finished and the cancel refused.
         //= SPEC.md#c-4
+        //# A task cancelled on the loop's side MUST cancel its submission and mark it ended in the
+        //# same step.
         //= SPEC.md#c-7
+        //# A submission cancelled while its task cleans up, or swallows the cancel, MUST stay
+        //# cancelled, and MUST become ended only when the task has ended.
         let Err(Outcome::Exception(exception)) = promise.settle(outcome) else { return };
         // Closing the loop is nobody's failure; a task of an open loop raised it itself.
         if queue.is_closed() && exception.is::<LoopClosed>() {
             return;
         }
         //= SPEC.md#c-3
+        //# An exception that a task raised after its submission had been cancelled MUST be reported
+        //# to the exception handler.
         let message = "a cancelled submission raised an exception that nobody will see";
         let context = ExceptionContext::new(message, Some(exception));
         queue.handler().report(&context.in_task(&name));
@@ -70,11 +82,14 @@ pub(crate) fn concurrent_to_loop<T: Clone + Send + 'static>(
     let parcel = core.keep_parcel(move || {
         if let Some(outcome) = finished.outcome() {
             //= SPEC.md#c-11
+            //# A cancelled source MUST cancel the loop future that wraps it.
             // Too late if the destination was cancelled: the outcome is dropped.
             let _ = promise.settle(outcome);
         }
     })?;
     //= SPEC.md#c-10
+    //# Cancelling a wrapped loop future MUST cancel its source at once if the source has not
+    //# started, and MUST leave running work to end by itself, its outcome dropped.
     let (cancel, weak) = (source.clone(), Rc::downgrade(core));
     destination.on_cancel(move || {
         cancel.cancel();
@@ -82,7 +97,10 @@ pub(crate) fn concurrent_to_loop<T: Clone + Send + 'static>(
         drop(parcel);
     });
     //= SPEC.md#c-9
+    //# The outcome of a concurrent future MUST reach its loop future through the loop's queue, even
+    //# if it was done when it was wrapped.
     //= SPEC.md#c-12
+    //# A source that ends after the loop closed MUST be ignored without an error.
     let gate = Arc::clone(core.gate());
     source.add_done_callback(move |_| {
         gate.post_or_keep(Posted::Parcel(parcel));

@@ -76,6 +76,8 @@ impl Exception {
     }
 
     //= SPEC.md#x-2
+    //# A panic in a coroutine, callback, factory or executor function MUST become an `Exception`
+    //# that carries the panic's payload and, when a message is known, its text.
     /// An exception from the payload of a caught panic.
     ///
     /// A payload that is an [`ExitRequest`] or an [`Exception`] becomes that again; a text is kept as
@@ -102,6 +104,8 @@ impl Exception {
     }
 
     //= SPEC.md#x-1
+    //# Every clone of an `Exception` MUST be the same object: identity is kept from the place that
+    //# raised it to every place that observes it.
     /// Whether both are the same object, and not merely alike (clause X-1).
     #[must_use]
     pub fn same_object(&self, other: &Exception) -> bool {
@@ -197,6 +201,8 @@ impl fmt::Debug for Exception {
 }
 
 //= SPEC.md#x-3
+//# Converting a `ResultError` or a `RunError` that carries an `Exception` into an `Exception` MUST
+//# yield the carried object and not a wrapper around it.
 impl<E: Error + Send + Sync + 'static> From<E> for Exception {
     fn from(error: E) -> Exception {
         // The kernel's own errors are unpacked, so that `?` keeps identity and cancellation.
@@ -470,7 +476,11 @@ impl HandlerSlot {
     }
 
     //= SPEC.md#x-4
+    //# The exception handler MUST be called on the loop thread, with no lock and no borrow of the
+    //# loop held.
     //= SPEC.md#x-5
+    //# A handler that panics MUST NOT stop the loop, and the default handler MUST then receive both
+    //# the original report and the handler's panic.
     /// Tells the handler; never unwinds.
     pub(crate) fn report(&self, context: &ExceptionContext) {
         let handler = self.handler.borrow().clone();

@@ -86,6 +86,8 @@ pub(crate) fn pair<T: Clone + 'static>(queue: &Rc<ReadyQueue>) -> (LoopPromise<T
 
 impl<T> Shared<T> {
     //= SPEC.md#l-3
+    //# `set_result`, `set_exception` and `cancel` on a loop future that is done MUST be refused and
+    //# change nothing.
     /// Stores the outcome if there is none yet; otherwise gives it back.
     fn complete(self: &Rc<Self>, outcome: Outcome<T>) -> Result<(), Outcome<T>> {
         // Only borrowed: a value whose `clone` got here holds a borrow itself.
@@ -112,7 +114,10 @@ impl<T> Shared<T> {
 
 impl<T: Clone + 'static> Shared<T> {
     //= SPEC.md#l-1
+    //# A loop future's done-callbacks MUST be queued and never run inside the call that completed
+    //# it or added them.
     //= SPEC.md#l-2
+    //# Callbacks and awaiters of one loop future MUST be served in the order in which they came.
     /// Queues everybody who waits, in the order in which they came.
     fn announce(self: &Rc<Self>) {
         let listeners = std::mem::take(&mut self.state.borrow_mut().listeners);
@@ -226,6 +231,8 @@ impl<T: Clone + 'static> LoopPromise<T> {
 }
 
 //= SPEC.md#l-8
+//# Closing the loop MUST end a pending loop future that the kernel made, with an error that says
+//# so.
 impl<T: Clone + 'static> Drop for LoopPromise<T> {
     fn drop(&mut self) {
         if self.is_done() {
@@ -291,6 +298,7 @@ impl<T: Clone + 'static> LoopFuture<T> {
     }
 
     //= SPEC.md#l-4
+    //# Reading the result of a pending loop future MUST be an error and MUST NOT block.
     /// The result of a done future.
     ///
     /// # Errors
@@ -342,6 +350,8 @@ impl<T: Clone + 'static> LoopFuture<T> {
         target: impl Fn() -> Rc<dyn Target>,
     ) -> Poll<Result<T, Exception>> {
         //= SPEC.md#l-7
+        //# A task of another loop that awaits the future MUST get an error and MUST NOT be
+        //# suspended on it.
         self.check_same_loop()?;
         if let Some(cancelled) = self.suspension.receive(&target) {
             self.suspension.end();
@@ -362,6 +372,7 @@ impl<T: Clone + 'static> LoopFuture<T> {
     pub(crate) fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Exception>> {
         self.check_same_loop()?;
         //= SPEC.md#l-6
+        //# Awaiting a loop future that is done MUST NOT suspend.
         if self.done() {
             return Poll::Ready(self.result().map_err(Exception::from));
         }
@@ -429,6 +440,8 @@ impl<T> Drop for LoopFuture<T> {
 }
 
 //= SPEC.md#l-5
+//# An exception that nobody retrieved MUST be reported to the exception handler when the last
+//# handle of its future is dropped.
 impl<T> Drop for Shared<T> {
     fn drop(&mut self) {
         let state = self.state.get_mut();

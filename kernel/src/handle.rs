@@ -84,8 +84,12 @@ impl<F: FnOnce() + Send + 'static> SharedCall<F> {
 }
 
 //= SPEC.md#h-1
+//# A handle that was cancelled before its callback began MUST never run it.
 //= SPEC.md#h-2
+//# Cancelling a handle MUST drop its callback, with everything the callback owns, before the call
+//# returns.
 //= SPEC.md#h-4
+//# Cancelling a handle whose callback is running MUST NOT wait for it.
 impl<F: FnOnce()> Call for SharedCall<F> {
     fn run(&self) {
         let callback = self.0.lock().take(Slot::Begun);
@@ -121,6 +125,8 @@ pub struct Handle(pub(crate) Rc<dyn Call>);
 
 impl Handle {
     //= SPEC.md#h-3
+    //# Cancelling a handle MUST be idempotent, and MUST return whether this call prevented the
+    //# callback.
     /// Drops the callback if it has not begun; returns whether this call prevented it (clauses H-1 to H-4).
     pub fn cancel(&self) -> bool {
         self.0.cancel()

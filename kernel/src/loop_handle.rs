@@ -15,6 +15,7 @@ use crate::timers::DeadlineOverflow;
 use crate::wakeup::{Gate, Posted};
 
 //= SPEC.md#g-1
+//# A loop handle MUST offer only operations that any thread may call.
 /// A loop as any thread may see it; from [`LocalLoop::handle`](crate::LocalLoop::handle).
 ///
 /// Cheap to clone, `Send` and `Sync`. It does not keep the loop open. Every method may be called from
@@ -57,7 +58,10 @@ impl LoopHandle {
     }
 
     //= SPEC.md#d-7
+    //# `call_later_threadsafe` MUST count its delay from the call, wake the loop if needed, and
+    //# return a handle that any thread may cancel.
     //= SPEC.md#d-3
+    //# A deadline beyond the clock's range MUST be refused with an error that changes nothing.
     /// Has the loop call `callback` once `delay` has passed since this call.
     ///
     /// # Errors
@@ -127,6 +131,8 @@ impl LoopHandle {
     }
 
     //= SPEC.md#g-2
+    //# `stop` from any thread MUST wake the loop and MUST end the run after the batch in which it
+    //# is reached.
     /// Ends the run after the batch in which this is reached; wakes the loop.
     ///
     /// What this thread posted before runs before the run ends. A loop that does not run consumes the stop
@@ -139,6 +145,7 @@ impl LoopHandle {
     }
 
     //= SPEC.md#g-3
+    //# `is_running` and `is_closed` MUST answer for the moment of the call, from any thread.
     /// Whether the loop is running at this moment.
     #[must_use]
     pub fn is_running(&self) -> bool {

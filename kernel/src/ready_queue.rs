@@ -44,6 +44,8 @@ pub(crate) enum Direction {
 pub(crate) struct ReadyQueue {
     gate: Arc<Gate>,
     entries: RefCell<VecDeque<Entry>>,
+    /// How many entries were ever taken out.
+    popped: Cell<u64>,
     timers: RefCell<Timers>,
     handler: HandlerSlot,
     /// An empty vector, swapped with the inbox so that neither is allocated anew.
@@ -56,6 +58,7 @@ impl ReadyQueue {
         Rc::new(ReadyQueue {
             gate,
             entries: RefCell::default(),
+            popped: Cell::new(0),
             timers: RefCell::default(),
             handler: HandlerSlot::default(),
             spare: RefCell::default(),
@@ -95,6 +98,7 @@ impl ReadyQueue {
     }
 
     //= SPEC.md#q-1
+    //# If scheduling A happened before scheduling B, by whatever threads, then A MUST run before B.
     /// Appends behind everything that was scheduled before, by any thread.
     pub(crate) fn push(&self, entry: Entry) {
         if self.closed.get() {
@@ -135,6 +139,8 @@ impl ReadyQueue {
     }
 
     //= SPEC.md#q-3
+    //# Within one iteration, entries queued before the sleep MUST run before descriptors that
+    //# became ready, and these before timers that became due.
     /// Appends the timers whose deadline has come, behind everything else that is ready.
     pub(crate) fn take_in_timers(&self, now: Time) {
         self.timers.borrow_mut().pay_for_sweep();
@@ -154,7 +160,22 @@ impl ReadyQueue {
     }
 
     pub(crate) fn pop(&self) -> Option<Entry> {
-        self.entries.borrow_mut().pop_front()
+        let entry = self.entries.borrow_mut().pop_front();
+        self.popped.set(self.popped.get() + u64::from(entry.is_some()));
+        entry
+    }
+
+    /// The place behind everything that was scheduled until now, by any thread.
+    pub(crate) fn end_of_line(&self) -> u64 {
+        if self.gate.has_mail() {
+            self.take_in_mail(|gate, mail| gate.take_mail(mail));
+        }
+        self.popped.get() + self.len() as u64
+    }
+
+    /// Whether everything before that place has had its turn.
+    pub(crate) fn has_passed(&self, place: u64) -> bool {
+        self.popped.get() >= place
     }
 
     pub(crate) fn len(&self) -> usize {

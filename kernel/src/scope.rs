@@ -51,8 +51,14 @@ impl fmt::Display for NotInTask {
 impl std::error::Error for NotInTask {}
 
 //= SPEC.md#o-1
+//# A `timeout` that expires MUST cancel what it encloses and turn that cancel, and no other, into
+//# its own error.
 //= SPEC.md#o-2
+//# A foreign cancel that arrives in addition to the expiry MUST win: the scope yields
+//# `Err(Cancelled)`.
 //= SPEC.md#o-4
+//# Of nested timeouts that have expired only the one whose cancel is leaving MUST convert it; a
+//# value or another exception MUST pass through.
 /// Runs `future` in the current task for no longer than `delay`.
 ///
 /// When the time is up the task is cancelled at its await inside `future`, which may clean up; the
@@ -82,6 +88,7 @@ pub async fn timeout<T>(
         return Err(NotInTask.into());
     }
     //= SPEC.md#o-6
+    //# `wait_for` and `timeout` with a zero delay MUST NOT start a coroutine that has not begun.
     if delay.is_zero() {
         return Err(TimeoutError.into());
     }
@@ -159,6 +166,8 @@ impl Scope {
     }
 
     //= SPEC.md#o-3
+    //# A `timeout` around a foreign awaitable MUST drop only that awaitable when it expires or is
+    //# cancelled.
     /// Awaits `future` with this scope's port; a cancel that nothing in it takes drops it here.
     async fn run<T>(
         self: &Rc<Self>,
@@ -237,11 +246,16 @@ impl Target for Rc<Scope> {
 
     fn take_back(&self) {
         self.foreign.set(false);
-        self.port.take_back();
+        // An expiry is no request of anybody: it stays, with what it may have merged with.
+        if !self.expired.get() {
+            self.port.take_back();
+        }
     }
 }
 
 //= SPEC.md#o-5
+//# `wait_for` MUST return only after what it encloses has ended, and a result that came in time, or
+//# in spite of the cancel, MUST be returned.
 /// Waits for `future` no longer than `delay`, and returns only when it has really ended.
 ///
 /// As [`timeout`], and with a zero delay: a [`Task`] or future of this crate that is done gives its
@@ -334,6 +348,8 @@ async fn cancel_and_wait<T: Clone + 'static>(task: Task<T>) -> Result<T, Excepti
 }
 
 //= SPEC.md#o-7
+//# Cancelling a task that awaits a `shield` MUST leave the shielded task running, and its later
+//# failure MUST be reported if nobody retrieves it.
 /// Awaits a task without handing it the awaiting task's cancel.
 ///
 /// ```
@@ -385,6 +401,7 @@ impl<T: Clone + 'static> Future for Shield<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         //= SPEC.md#t-13
+        //# A task that awaits itself MUST get an error.
         if self.task.is_current() {
             return Poll::Ready(Err(AwaitsItself.into()));
         }
@@ -412,6 +429,8 @@ impl<T: Clone + 'static> fmt::Debug for Shield<T> {
 }
 
 //= SPEC.md#o-8
+//# `gather` MUST yield the results in the order of its arguments, MUST yield the first exception at
+//# once and leave the others running, and MUST cancel all of them when it is cancelled.
 /// Awaits several tasks at once; their results in the order of the arguments.
 ///
 /// The first exception is yielded at once and the other tasks go on. Cancelling the awaiting task
@@ -473,6 +492,7 @@ impl<T: Clone + 'static> Future for Gather<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         //= SPEC.md#t-13
+        //# A task that awaits itself MUST get an error.
         if self.all.tasks.iter().any(Task::is_current) {
             return Poll::Ready(Err(AwaitsItself.into()));
         }

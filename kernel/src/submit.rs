@@ -67,8 +67,14 @@ pub(crate) fn post_call(
 }
 
 //= SPEC.md#u-1
+//# `run_coroutine_threadsafe` MUST return a future that ends in a final state whatever becomes of
+//# the loop, if the submission was accepted.
 //= SPEC.md#u-2
+//# Submitting to a closed loop MUST be refused in the submitting thread, and the coroutine MUST be
+//# dropped unrun.
 //= SPEC.md#u-3
+//# A coroutine that is not `Send` MUST be submittable as a `Send` closure that builds it on the
+//# loop thread.
 /// Has the loop build a coroutine, make a task of it, and chain that to the returned future.
 pub(crate) fn run_coroutine_threadsafe<T, F>(
     gate: &Arc<Gate>,
@@ -79,6 +85,8 @@ where
     F: Future<Output = Result<T, Exception>> + 'static,
 {
     //= SPEC.md#c-8
+    //# Closing a loop MUST finish every accepted submission that is not done, with an error that
+    //# says the loop was closed; an outcome that the task had already reached MUST be delivered.
     let (promise, future) = concurrent::pair(Doer::Thread(gate.owner()), || LoopClosed.into());
     let submission = future.clone();
     post_call(gate, None, move || begin(build, promise, &submission))?;
@@ -99,7 +107,11 @@ where
     match made {
         Ok(task) => task.chain_to(promise, submission),
         //= SPEC.md#t-15
+        //# When a factory fails for a submission, the submitter's future and the exception handler
+        //# MUST get the same exception object, the handler exactly once.
         //= SPEC.md#t-16
+        //# When a factory fails for a submission that was already cancelled, only the exception
+        //# handler MUST get the exception.
         Err(exception) => {
             // The submitter first: an exit request that follows must not strand it.
             let _ = promise.settle(Outcome::Exception(exception.clone()));
@@ -114,7 +126,11 @@ where
 }
 
 //= SPEC.md#u-4
+//# `run_in_executor` MUST return its errors at the call, and otherwise a loop future of the work's
+//# outcome.
 //= SPEC.md#u-5
+//# A loop future MUST observe the completion of work after every post that the working thread made
+//# before.
 /// Runs `function` elsewhere and gives a loop future of its result.
 pub(crate) fn run_in_executor<T>(
     core: &Rc<LoopCore>,

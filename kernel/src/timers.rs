@@ -50,6 +50,7 @@ struct Timer {
 }
 
 //= SPEC.md#d-2
+//# Timers with equal deadlines MUST fire in the order in which they were scheduled.
 impl Ord for Timer {
     /// The heap's greatest is the one to fire first.
     fn cmp(&self, other: &Timer) -> Ordering {
@@ -95,6 +96,8 @@ impl Timers {
     }
 
     //= SPEC.md#d-5
+    //# A cancelled timer MUST be purged from the heap after at most as many insertions and
+    //# iterations as the heap then had timers, or 64, at a cost that is amortised over these.
     /// One insertion or iteration is over.
     pub(crate) fn pay_for_sweep(&mut self) {
         let at_most = SMALLEST_SWEEP.max(self.heap.len());
@@ -118,6 +121,7 @@ impl Timers {
     }
 
     //= SPEC.md#d-1
+    //# A timer MUST NOT fire before its deadline by the loop's clock.
     /// Takes out the first timer whose deadline has come.
     pub(crate) fn pop_due(&mut self, now: Time) -> Option<TimerCall> {
         if self.next_deadline()? > now {

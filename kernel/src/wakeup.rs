@@ -114,7 +114,11 @@ impl Gate {
     }
 
     //= SPEC.md#w-7
+    //# A post whose wake cannot be delivered MUST be withdrawn and refused with the reason, unless
+    //# the loop took the entry in the meantime.
     //= SPEC.md#w-9
+    //# Closing and posting MUST be atomic: a post is either refused, with nothing queued, or handed
+    //# to the loop, which runs it or ends it.
     /// Hands work to the loop, or refuses it having changed nothing.
     pub(crate) fn post(&self, posted: Posted) -> Result<(), Refused> {
         let (number, wake) = self.publish(posted)?;
@@ -140,7 +144,9 @@ impl Gate {
     }
 
     //= SPEC.md#w-1
+    //# A post MUST publish its entry before it wakes the loop.
     //= SPEC.md#w-11
+    //# No foreign thread MUST be made to wait for the loop by a post.
     /// Queues the entry; the pipe to write to if the loop sleeps and nobody else has undertaken it.
     fn publish(&self, posted: Posted) -> Result<(u64, Option<Arc<Pipe>>), Refused> {
         let mut inbox = self.inbox.lock();
@@ -149,6 +155,8 @@ impl Gate {
             return Err(Refused { posted, wake_error: None });
         };
         //= SPEC.md#w-3
+        //# Between two moments at which the loop begins to sleep, posters MUST write at most one
+        //# byte to the pipe.
         let wake = (inbox.sleep == Sleep::Asleep).then(|| Arc::clone(pipe));
         if wake.is_some() {
             inbox.sleep = Sleep::Notified;
@@ -164,6 +172,7 @@ impl Gate {
     }
 
     //= SPEC.md#w-4
+    //# A full pipe MUST count as a delivered wake, and posting to it MUST NOT block or fail.
     /// Writes the byte that this thread undertook to write; a full pipe is readable already.
     fn wake(&self, pipe: &Pipe) -> io::Result<()> {
         pipe.try_write().map(|_written| ()).inspect_err(|_| {
@@ -216,6 +225,7 @@ impl Gate {
     }
 
     //= SPEC.md#w-2
+    //# A post that is accepted while the loop sleeps, or is about to, MUST make that sleep end.
     /// Loop thread: goes to sleep unless something was posted; true if it may sleep.
     pub(crate) fn prepare_sleep(&self) -> bool {
         let mut inbox = self.inbox.lock();
@@ -236,6 +246,8 @@ impl Gate {
 
     /// Loop thread: a run begins or ends. Between runs the loop counts as asleep.
     //= SPEC.md#w-10
+    //# A post to a loop that is open but not running MUST be accepted and MUST run in the first
+    //# batch of the next run.
     pub(crate) fn set_running(&self, running: bool) {
         let mut inbox = self.inbox.lock();
         inbox.running = running;
@@ -246,6 +258,8 @@ impl Gate {
 
     /// Loop thread: a new pipe in place of one that reached end-of-file.
     //= SPEC.md#w-8
+    //# End-of-file on the pipe MUST be reported to the exception handler once and repaired with a
+    //# new pipe, and MUST NOT make the loop spin.
     pub(crate) fn replace_pipe(&self, pipe: Arc<Pipe>) {
         let mut inbox = self.inbox.lock();
         let old = inbox.pipe.replace(pipe);
@@ -258,6 +272,8 @@ impl Gate {
     }
 
     //= SPEC.md#w-9
+    //# Closing and posting MUST be atomic: a post is either refused, with nothing queued, or handed
+    //# to the loop, which runs it or ends it.
     /// Loop thread: no post is accepted from here on; returns those that were, to be ended.
     pub(crate) fn close(&self) -> Vec<Posted> {
         let mut inbox = self.inbox.lock();

@@ -1014,38 +1014,67 @@ impl StateMachineTest for Machine {
 
 //= SPEC.md#f-1
 //= type=test
+//# A concurrent future MUST move only PENDING to RUNNING, PENDING or RUNNING to FINISHED, and
+//# PENDING to CANCELLED; FINISHED and CANCELLED are final.
 //= SPEC.md#f-2
 //= type=test
+//# `cancel` on a PENDING future MUST succeed and release every waiter before it returns true; on a
+//# RUNNING or FINISHED one it MUST return false and change nothing.
 //= SPEC.md#f-3
 //= type=test
+//# `cancel` on a CANCELLED future MUST return true and run no callback again.
 //= SPEC.md#f-5
 //= type=test
+//# `set_running_or_notify_cancel` MUST answer true at most once, and after it did the future cannot
+//# be cancelled any more.
 //= SPEC.md#f-6
 //= type=test
+//# A second completion, and a completion after a cancel, MUST be refused with the rejected value
+//# given back, and MUST change nothing.
 //= SPEC.md#f-7
 //= type=test
+//# A producer dropped without completing MUST finish the future with an error that says so.
 //= SPEC.md#f-9
 //= type=test
+//# If completion came first, a waiter MUST get the outcome and never a timeout; a timeout MUST
+//# leave the future as it was.
 //= SPEC.md#f-10
 //= type=test
+//# A zero timeout MUST NOT block.
 //= SPEC.md#f-12
 //= type=test
+//# Done-callbacks MUST run once each, in order of registration, in the thread that completed or
+//# cancelled the future, after its waiters were released and with no lock held.
 //= SPEC.md#f-13
 //= type=test
+//# A done-callback that panics MUST NOT keep its siblings from running and MUST NOT change the
+//# outcome.
 //= SPEC.md#f-14
 //= type=test
+//# A callback added to a future that is done MUST run at once, in the calling thread.
 //= SPEC.md#f-15
 //= type=test
+//# CANCELLED MUST count as done for `result`, `exception`, `wait`, `as_completed` and `await`
+//# alike.
 //= SPEC.md#f-16
 //= type=test
+//# `wait_ended` MUST return only when the work has really ended: finished, or cancelled and
+//# acknowledged by its producer.
 //= SPEC.md#f-18
 //= type=test
+//# `wait` that times out MUST return the split so far and MUST leave no trace in the futures.
 //= SPEC.md#f-19
 //= type=test
+//# `wait` and `as_completed` MUST count a future once however often it is given, and MUST refuse an
+//# empty set.
 //= SPEC.md#f-20
 //= type=test
+//# `as_completed` MUST yield each future once, those that are done first, then in order of
+//# completion.
 //= SPEC.md#f-21
 //= type=test
+//# Awaiting a concurrent future from any executor MUST wake the last waker that polled it, and
+//# dropping the handle MUST withdraw that waker.
 #[test]
 fn f1_random_programs_behave_as_the_model() {
     let mut config = ProptestConfig::default();
@@ -1125,6 +1154,7 @@ static COUNTING: Counting = Counting;
 
 //= SPEC.md#f-18
 //= type=test
+//# `wait` that times out MUST return the split so far and MUST leave no trace in the futures.
 #[test]
 fn f18_waits_that_timed_out_leave_no_trace() {
     let (_one, first) = concurrent::promise::<u8>();
@@ -1150,6 +1180,8 @@ fn f18_waits_that_timed_out_leave_no_trace() {
 
 //= SPEC.md#f-21
 //= type=test
+//# Awaiting a concurrent future from any executor MUST wake the last waker that polled it, and
+//# dropping the handle MUST withdraw that waker.
 #[test]
 fn f21_polls_that_were_given_up_leave_no_trace() {
     let (_work, future) = concurrent::promise::<u8>();

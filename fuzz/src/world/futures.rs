@@ -7,6 +7,7 @@ use std::rc::Rc;
 use loopgate::{ConcurrentFuture, LoopFuture, LoopPromise, Promise, ResultError, concurrent};
 
 use super::{Caller, World, remove, world};
+use crate::coroutine::LifeId;
 use crate::program::{Pick, Then};
 
 /// A loop future that the program holds.
@@ -106,9 +107,10 @@ impl World {
     pub(super) fn add_direct_callback(
         &self,
         future: &ConcurrentFuture<u8>,
-        watch: usize,
+        life: LifeId,
         then: &Then,
     ) {
+        let watch = self.life(life).watch;
         let watched = self.watch(watch);
         let number = watched.register();
         let done = future.done();
@@ -119,7 +121,12 @@ impl World {
         }
         let callback =
             DoneCallback { watch, number, then: then.clone(), caller: Caller::Completer };
-        future.add_done_callback(move |future| callback.run(future.done()));
+        future.add_done_callback(move |future| {
+            if let (Some(world), false) = (world(), future.cancelled()) {
+                world.life(life).is_seen(&world);
+            }
+            callback.run(future.done());
+        });
         if done && watched.expected.borrow().contains(&number) {
             self.violated("a callback added to a future that is done did not run (F-14)");
         }

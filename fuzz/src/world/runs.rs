@@ -115,6 +115,9 @@ impl World {
             self.violated(format!("an idle loop holds {left:?}"));
         }
         for (id, life) in self.lives.borrow().iter().enumerate() {
+            if life.waits_in_vain() {
+                self.violated(format!("coroutine {id} was cancelled and not told (T-6, T-9)"));
+            }
             if life.is_forgotten() {
                 self.violated(format!("coroutine {id} waits for what has happened (T-4, L-2)"));
             }

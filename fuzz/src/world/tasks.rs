@@ -286,7 +286,7 @@ impl World {
     pub(super) fn on_submission_done(&self, of: Pick, then: &Then) {
         let Some(known) = self.pick(&self.submissions, of) else { return };
         // Callbacks of the same future that a program adds through several handles share its order.
-        self.add_direct_callback(&known.future, self.life(known.life).watch, then);
+        self.add_direct_callback(&known.future, known.life, then);
     }
 
     /// Between operations: what a submission shows must fit together.

@@ -48,6 +48,9 @@ impl<T> Phase<T> {
         matches!(self, Phase::Cancelled { .. } | Phase::Finished(_))
     }
 
+    //= SPEC.md#f-16
+    //# `wait_ended` MUST return only when the work has really ended: finished, or cancelled and
+    //# acknowledged by its producer.
     fn has_ended(&self) -> bool {
         matches!(self, Phase::Cancelled { acknowledged: true } | Phase::Finished(_))
     }
@@ -183,6 +186,8 @@ impl<T> Shared<T> {
     }
 
     //= SPEC.md#f-12
+    //# Done-callbacks MUST run once each, in order of registration, in the thread that completed or
+    //# cancelled the future, after its waiters were released and with no lock held.
     /// Tells everybody, waiters first; no lock is held.
     fn tell(self: &Arc<Self>, audience: Audience<T>, failed: bool) {
         for (waiter, index) in audience.waiters {
@@ -198,7 +203,11 @@ impl<T> Shared<T> {
     }
 
     //= SPEC.md#f-1
+    //# A concurrent future MUST move only PENDING to RUNNING, PENDING or RUNNING to FINISHED, and
+    //# PENDING to CANCELLED; FINISHED and CANCELLED are final.
     //= SPEC.md#f-4
+    //# Exactly one of a racing `cancel`, completion and start MUST win, and each loser MUST be
+    //# told.
     /// Stores an outcome if the future is open; otherwise gives it back with whether it was cancelled.
     ///
     /// With `acknowledge` a cancelled future becomes ended: the producer says that it is through.
@@ -227,7 +236,10 @@ impl<T> Shared<T> {
     }
 
     //= SPEC.md#f-2
+    //# `cancel` on a PENDING future MUST succeed and release every waiter before it returns true;
+    //# on a RUNNING or FINISHED one it MUST return false and change nothing.
     //= SPEC.md#f-3
+    //# `cancel` on a CANCELLED future MUST return true and run no callback again.
     fn cancel(self: &Arc<Self>, acknowledge: bool) -> bool {
         let mut state = self.state.lock();
         match &mut state.phase {
@@ -251,6 +263,8 @@ impl<T> Shared<T> {
 
 impl<T> Promise<T> {
     //= SPEC.md#f-5
+    //# `set_running_or_notify_cancel` MUST answer true at most once, and after it did the future
+    //# cannot be cancelled any more.
     /// Begins the work, or learns that nobody wants it.
     ///
     /// True: the future is running and can no longer be cancelled. False: it was cancelled, is now marked
@@ -278,6 +292,8 @@ impl<T> Promise<T> {
     }
 
     //= SPEC.md#f-6
+    //# A second completion, and a completion after a cancel, MUST be refused with the rejected
+    //# value given back, and MUST change nothing.
     /// Completes the future with a value and runs its callbacks in this thread.
     ///
     /// # Errors
@@ -345,6 +361,7 @@ impl<T> Promise<T> {
 }
 
 //= SPEC.md#f-7
+//# A producer dropped without completing MUST finish the future with an error that says so.
 impl<T> Drop for Promise<T> {
     fn drop(&mut self) {
         let open = !self.shared.state.lock().phase.has_ended();
@@ -382,6 +399,8 @@ impl<T> ConcurrentFuture<T> {
     }
 
     //= SPEC.md#f-15
+    //# CANCELLED MUST count as done for `result`, `exception`, `wait`, `as_completed` and `await`
+    //# alike.
     /// Whether the future is cancelled or finished.
     #[must_use]
     pub fn done(&self) -> bool {
@@ -409,6 +428,7 @@ impl<T> ConcurrentFuture<T> {
         if state.phase.is_done() {
             drop(state);
             //= SPEC.md#f-14
+            //# A callback added to a future that is done MUST run at once, in the calling thread.
             self.call_back(Box::new(callback));
         } else {
             state.callbacks.push(Box::new(callback));
@@ -416,6 +436,8 @@ impl<T> ConcurrentFuture<T> {
     }
 
     //= SPEC.md#f-13
+    //# A done-callback that panics MUST NOT keep its siblings from running and MUST NOT change the
+    //# outcome.
     fn call_back(&self, callback: Callback<T>) {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| callback(self))) {
             let exception = Some(Exception::from_panic(payload));
@@ -440,9 +462,15 @@ impl<T> ConcurrentFuture<T> {
     }
 
     //= SPEC.md#f-8
+    //# A waiter that timed out MUST get an error of its own kind, distinct from every error that
+    //# the work can raise.
     //= SPEC.md#f-9
+    //# If completion came first, a waiter MUST get the outcome and never a timeout; a timeout MUST
+    //# leave the future as it was.
     //= SPEC.md#f-10
+    //# A zero timeout MUST NOT block.
     //= SPEC.md#f-11
+    //# A stray wake-up MUST NOT end a wait.
     /// Blocks until `ready`, looking again under the lock after every wake-up and timeout.
     fn block(
         &self,
@@ -470,6 +498,8 @@ impl<T> ConcurrentFuture<T> {
     }
 
     //= SPEC.md#f-22
+    //# A blocking wait on the loop thread for work of that loop that is not done MUST be refused
+    //# with an error.
     fn check_may_block(&self) -> Result<(), ResultError> {
         if self.shared.doer.is_here() { Err(ResultError::WouldDeadlock) } else { Ok(()) }
     }
@@ -568,6 +598,8 @@ impl<T> Drop for ConcurrentFuture<T> {
 }
 
 //= SPEC.md#f-21
+//# Awaiting a concurrent future from any executor MUST wake the last waker that polled it, and
+//# dropping the handle MUST withdraw that waker.
 impl<T: Clone + Send + 'static> Future for ConcurrentFuture<T> {
     type Output = Result<T, Exception>;
 

@@ -94,6 +94,8 @@ struct Subscription<T> {
 
 impl<T> Subscription<T> {
     //= SPEC.md#f-19
+    //# `wait` and `as_completed` MUST count a future once however often it is given, and MUST
+    //# refuse an empty set.
     fn new(futures: &[ConcurrentFuture<T>]) -> Result<Subscription<T>, EmptySet> {
         if futures.is_empty() {
             return Err(EmptySet);
@@ -155,7 +157,10 @@ fn deadline(timeout: Option<Duration>) -> Option<Deadline> {
 }
 
 //= SPEC.md#f-17
+//# `wait` MUST return as soon as its condition holds: one future done, one failed with an
+//# exception, or all done; cancellation is no failure.
 //= SPEC.md#f-18
+//# `wait` that times out MUST return the split so far and MUST leave no trace in the futures.
 /// Waits for several futures; `None` waits for ever, zero does not block.
 ///
 /// A cancelled future is done; it is no failure. Timing out is no error: the split says what is done.
@@ -192,6 +197,8 @@ pub fn wait<T>(
 }
 
 //= SPEC.md#f-20
+//# `as_completed` MUST yield each future once, those that are done first, then in order of
+//# completion.
 /// Yields each future when it is done: those that are done first, then in order of completion.
 ///
 /// The timeout counts from the first call of `next`; when it is up, one [`Unfinished`] is yielded and the

@@ -80,6 +80,8 @@ impl LocalLoop {
     }
 
     //= SPEC.md#s-1
+    //# `stop` MUST let the running batch end, leave what it scheduled queued for the next run, and
+    //# be consumed by the run that it ends.
     /// Ends the run after the batch that is running; a loop that does not run, after one iteration of
     /// its next run (clause S-2).
     pub fn stop(&self) {
@@ -87,6 +89,7 @@ impl LocalLoop {
     }
 
     //= SPEC.md#s-8
+    //# After close every operation that would schedule work MUST be refused with `LoopClosed`.
     /// Queues `callback` for the next iteration (clauses ).
     ///
     /// # Errors
@@ -106,12 +109,16 @@ impl LocalLoop {
     ) -> Result<TimerHandle, Exception> {
         self.core.queue.check_open()?;
         //= SPEC.md#d-3
+        //# A deadline beyond the clock's range MUST be refused with an error that changes nothing.
         let when = self.time().checked_add(delay).ok_or(DeadlineOverflow)?;
         Ok(self.call_at(when, callback)?)
     }
 
     //= SPEC.md#d-4
+    //# A timer that is due but is cancelled by an earlier callback of its batch MUST NOT run.
     //= SPEC.md#d-6
+    //# A deadline that has passed when a timer is set MUST make it due in the next iteration, and
+    //# never run it inside the call.
     /// Calls `callback` at a moment of the loop's clock; one that has passed is due in the next iteration.
     ///
     /// # Errors
@@ -244,6 +251,8 @@ impl LocalLoop {
     }
 
     //= SPEC.md#e-10
+    //# `shutdown_default_executor` MUST refuse new default work from the call on, MUST NOT block
+    //# the loop, and MUST report a timeout as such.
     /// Refuses default work from this call on; await the result for the end of the pool's workers.
     ///
     /// `None` waits for ever. An executor set with [`LocalLoop::set_default_executor`] is the program's

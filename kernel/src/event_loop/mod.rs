@@ -95,6 +95,8 @@ impl EventLoop {
     }
 
     //= SPEC.md#s-4
+    //# `run_until_complete` MUST return the outcome, or an error if the loop was stopped first, and
+    //# MUST leave nothing behind that stops a later run.
     /// Runs until `future` is done, as a task; its outcome.
     ///
     /// # Errors
@@ -122,6 +124,7 @@ impl EventLoop {
     }
 
     //= SPEC.md#s-5
+    //# `run_once` MUST run one iteration, sleeping no longer than its timeout.
     /// Runs one iteration, sleeping no longer than `timeout`; `None` sleeps until there is work.
     ///
     /// With zero this is how a foreign event loop drives this one; see [`LocalLoop::poll_timeout`].
@@ -134,6 +137,8 @@ impl EventLoop {
     }
 
     //= SPEC.md#s-6
+    //# `close` MUST be refused while the loop runs, MUST be idempotent, and MUST drop all queued
+    //# work, timers and tasks.
     /// Ends the loop: every accepted submission and every task ends, everything queued is dropped.
     ///
     /// Idempotent. The default executor is told to shut down, and not waited for.
@@ -170,6 +175,7 @@ impl Deref for EventLoop {
 }
 
 //= SPEC.md#s-7
+//# Dropping the loop MUST close it.
 impl Drop for EventLoop {
     fn drop(&mut self) {
         // A loop cannot be dropped while a run borrows it.
@@ -180,6 +186,8 @@ impl Drop for EventLoop {
 
 impl AsRawFd for EventLoop {
     //= SPEC.md#s-10
+    //# The loop's descriptor MUST be readable when the loop has been woken or a watched descriptor
+    //# is ready, so that a foreign event loop can drive it with `run_once` and `poll_timeout`.
     /// Readable when the loop was woken or a watched descriptor is ready: for a foreign event loop to
     /// wait on. Timers and queued callbacks do not show; see [`LocalLoop::poll_timeout`].
     fn as_raw_fd(&self) -> RawFd {
@@ -204,6 +212,8 @@ struct Running<'a> {
 
 impl<'a> Running<'a> {
     //= SPEC.md#s-3
+    //# Running a loop that runs, or while another loop runs in the same thread, MUST be refused and
+    //# MUST change nothing.
     fn begin(core: &'a Rc<LoopCore>) -> Result<Running<'a>, RunError> {
         if core.running.get() {
             return Err(RunError::AlreadyRunning);
@@ -230,6 +240,8 @@ impl<'a> Running<'a> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         //= SPEC.md#s-1
+        //# `stop` MUST let the running batch end, leave what it scheduled queued for the next run,
+        //# and be consumed by the run that it ends.
         if self.turned.get() {
             self.core.stopping.set(false);
         }

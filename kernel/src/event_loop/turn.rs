@@ -25,12 +25,14 @@ pub(super) fn turn(core: &Rc<LoopCore>, longest: Option<Duration>) -> Result<Tur
 }
 
 //= SPEC.md#s-2
+//# A stop requested while the loop does not run MUST make the next run return after one iteration.
 /// Not at all if there is work; otherwise until the first timer. Decides whether posters must wake.
 fn how_long(core: &LoopCore, longest: Option<Duration>) -> Until {
     if core.queue.len() > 0 || core.stopping.get() || longest == Some(Duration::ZERO) {
         return Until::Now;
     }
     //= SPEC.md#w-2
+    //# A post that is accepted while the loop sleeps, or is about to, MUST make that sleep end.
     if !core.gate().prepare_sleep() {
         return Until::Now;
     }
@@ -43,7 +45,9 @@ fn how_long(core: &LoopCore, longest: Option<Duration>) -> Until {
 }
 
 //= SPEC.md#w-5
+//# A loop that finds the pipe readable MUST drain it completely before it takes the inbox.
 //= SPEC.md#w-6
+//# A write or a sleep that a signal interrupts MUST be retried or ended early, and never lost.
 fn sleep(core: &Rc<LoopCore>, until: Until, driven: bool) -> Result<(), RunError> {
     let mut ready = Vec::new();
     // Without watched descriptors a poll that does not sleep could only find our own pipe, and what
@@ -58,6 +62,8 @@ fn sleep(core: &Rc<LoopCore>, until: Until, driven: bool) -> Result<(), RunError
     let drained = if woken || core.pipe_broken.get() { drain_pipe(core) } else { Ok(()) };
     core.queue.wake_up();
     //= SPEC.md#q-3
+    //# Within one iteration, entries queued before the sleep MUST run before descriptors that
+    //# became ready, and these before timers that became due.
     for readiness in ready {
         watch::queue(core, readiness);
     }
@@ -79,6 +85,8 @@ fn drain_pipe(core: &LoopCore) -> Result<(), RunError> {
 }
 
 //= SPEC.md#w-8
+//# End-of-file on the pipe MUST be reported to the exception handler once and repaired with a new
+//# pipe, and MUST NOT make the loop spin.
 /// A pipe at end-of-file would be readable for ever: says so once, and makes a new one.
 fn repair_pipe(core: &LoopCore, old: &Pipe, why: Option<Exception>) -> Result<(), RunError> {
     let new = Arc::new(Pipe::new().map_err(RunError::Poll)?);
@@ -91,6 +99,8 @@ fn repair_pipe(core: &LoopCore, old: &Pipe, why: Option<Exception>) -> Result<()
 }
 
 //= SPEC.md#q-2
+//# An iteration MUST run exactly the entries that were queued when its batch began; what is queued
+//# during the batch MUST wait for the next iteration.
 fn run_batch(core: &Rc<LoopCore>) -> Result<(), RunError> {
     // A report of the broken pipe may have asked for the exit.
     leave_if_asked(core)?;
@@ -104,6 +114,8 @@ fn run_batch(core: &Rc<LoopCore>) -> Result<(), RunError> {
 }
 
 //= SPEC.md#s-9
+//# An exit request MUST leave the run at once, after the future of the work that raised it is done,
+//# with the rest of the batch still queued in order.
 /// What is left of the batch stays queued, in order.
 fn leave_if_asked(core: &LoopCore) -> Result<(), RunError> {
     match core.queue.handler().take_exit() {
@@ -113,6 +125,7 @@ fn leave_if_asked(core: &LoopCore) -> Result<(), RunError> {
 }
 
 //= SPEC.md#q-5
+//# An accepted callback that is not cancelled MUST run exactly once if the loop goes on to run.
 fn perform(core: &Rc<LoopCore>, entry: Entry) {
     match entry {
         Entry::Call(call) => call.run(),
@@ -145,6 +158,8 @@ fn perform(core: &Rc<LoopCore>, entry: Entry) {
 }
 
 //= SPEC.md#q-4
+//# A callback that panics MUST be reported to the exception handler, and the rest of the batch MUST
+//# run.
 /// Calls user code; a panic is reported, an exit request ends the run, the batch goes on or stays.
 fn guard(core: &LoopCore, body: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(body)) {

@@ -58,6 +58,7 @@ fn token(fd: RawFd) -> Option<usize> {
 }
 
 //= SPEC.md#s-12
+//# Watching a descriptor twice for the same direction MUST be refused.
 pub(super) fn add(
     core: &LoopCore,
     fd: RawFd,
@@ -136,6 +137,8 @@ pub(super) fn queue(core: &LoopCore, readiness: Readiness) {
 }
 
 //= SPEC.md#s-11
+//# A watched descriptor's callback MUST be called in every iteration in which it is ready, and
+//# never after it was removed.
 /// Calls the watcher if it is still there.
 pub(super) fn call(core: &LoopCore, fd: RawFd, serial: u64, direction: Direction) {
     let callback = {

@@ -88,7 +88,10 @@ impl Work {
     }
 
     //= SPEC.md#e-3
+    //# A function that panics MUST fail only its own future; the worker goes on.
     //= SPEC.md#e-4
+    //# Work whose future was cancelled before a worker picked it up MUST NOT run, and its future
+    //# MUST be marked ended.
     /// Runs the function, unless its future was cancelled, and completes the future. Never unwinds.
     pub fn run(self) {
         // What the function owned, or returned to nobody, is dropped in there.

@@ -112,6 +112,8 @@ impl ThreadPoolBuilder {
     }
 
     //= SPEC.md#e-1
+    //# A pool MUST refuse zero workers and work after shutdown, each with its own error, and the
+    //# refused work MUST NOT run.
     /// The pool. No thread is started before there is work.
     ///
     /// # Errors
@@ -225,7 +227,11 @@ impl ThreadPoolExecutor {
     }
 
     //= SPEC.md#e-5
+    //# `shutdown` MUST let queued work run, or cancel it when asked to, and when asked to wait MUST
+    //# return only after every worker has ended.
     //= SPEC.md#e-6
+    //# `shutdown` with `cancel_futures` MUST release every waiter of the cancelled futures and mark
+    //# them ended.
     /// Accepts no more work; with `cancel_futures` cancels what is queued; with `wait` returns only after
     /// every worker has ended. Idempotent.
     ///
@@ -234,6 +240,7 @@ impl ThreadPoolExecutor {
     pub fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
         let mut state = self.shared.state.lock();
         //= SPEC.md#e-8
+        //# Waiting for a pool's shutdown from one of its own workers MUST be refused with an error.
         if wait && state.threads.iter().any(JoinHandle::is_current) {
             return Err(ShutdownError::FromOwnWorker);
         }
@@ -278,7 +285,11 @@ impl ThreadPoolExecutor {
 
 impl Executor for ThreadPoolExecutor {
     //= SPEC.md#e-2
+    //# Work MUST start in the order of submission, and a worker MUST be started only when none is
+    //# idle and the limit is not reached.
     //= SPEC.md#e-9
+    //# A pool that cannot start a thread MUST refuse the work if it has no worker, and otherwise
+    //# leave it to the workers it has.
     fn execute(&self, work: Work) -> Result<(), SubmitError> {
         let mut state = self.shared.state.lock();
         match &state.mode {
@@ -383,6 +394,8 @@ impl Shared {
     }
 
     //= SPEC.md#e-7
+    //# A failing initializer MUST break the pool: every queued future fails with that reason, also
+    //# behind futures that were cancelled meanwhile, and later work is refused.
     /// The initializer failed: fails everything that is queued and refuses the rest.
     fn break_down(&self, why: Exception) {
         let context =

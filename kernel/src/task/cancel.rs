@@ -41,7 +41,11 @@ impl CancelState {
 
 impl<T: Clone + 'static> Shared<T> {
     //= SPEC.md#t-5
+    //# `cancel` on a live task MUST return true and raise `cancelling` by one; on a task that is
+    //# done it MUST return false.
     //= SPEC.md#t-6
+    //# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then
+    //# yields `Err(Cancelled)` with the message.
     pub(super) fn cancel_with(&self, cancelled: Cancelled) -> bool {
         if self.outcome.done() {
             // Whoever cancels a failed task knows of it.
@@ -57,6 +61,8 @@ impl<T: Clone + 'static> Shared<T> {
     }
 
     //= SPEC.md#t-10
+    //# Cancelling a task that awaits another task MUST cancel that one and go on waiting for its
+    //# end.
     /// A task that awaits this one was cancelled. If that goes back to this one's own cancel, tasks await
     /// in a circle: the awaiting task must take the cancel itself, or it would go round for ever.
     pub(super) fn cancel_handed_on(&self, cancelled: &Cancelled) -> bool {
@@ -65,6 +71,8 @@ impl<T: Clone + 'static> Shared<T> {
     }
 
     //= SPEC.md#t-12
+    //# `uncancel` MUST lower `cancelling`, not below zero, and at zero MUST withdraw a cancel that
+    //# was not yet delivered.
     pub(super) fn take_back_cancel(&self) -> usize {
         let left = self.cancel.requests().saturating_sub(1);
         self.cancel.requests.set(left);
@@ -76,6 +84,9 @@ impl<T: Clone + 'static> Shared<T> {
 }
 
 impl<T: Clone + 'static> Task<T> {
+    //= SPEC.md#t-8
+    //# A coroutine that swallows a cancel MUST be able to go on, to finish with a value, to raise
+    //# something else, and to be cancelled again.
     /// Asks the task to end: the kernel awaitable that it is suspended on yields `Err(Cancelled)`.
     ///
     /// The coroutine may clean up, go on, or fail (clause T-8); suspended in a foreign awaitable it is

@@ -101,6 +101,9 @@ where
 }
 
 //= SPEC.md#t-14
+//# A task factory that fails, panics, or returns a task of another loop or of another coroutine
+//# MUST make the creation fail with that exception, MUST drop the coroutine, and MUST NOT stop the
+//# loop.
 /// Has the factory make the task, and checks that it did.
 pub(super) fn make(core: &Rc<LoopCore>, task: Rc<dyn AnyTask>) -> Result<(), Exception> {
     let factory = core.factory.borrow().clone();

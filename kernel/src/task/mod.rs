@@ -105,6 +105,8 @@ struct TaskWaker {
 }
 
 //= SPEC.md#t-4
+//# Any `std` future MUST make progress when its waker is called, from any thread, and wakes that
+//# come before the task runs MUST be coalesced into one step.
 impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
@@ -152,6 +154,8 @@ impl<T: Clone + 'static> Shared<T> {
                     None
                 }
                 //= SPEC.md#t-9
+                //# A coroutine suspended in a foreign awaitable MUST be dropped at that await when
+                //# it is cancelled, and its task ends cancelled.
                 Some(cancelled) => {
                     shield_from_panic("a coroutine panicked when dropped", || drop(body));
                     Some(Err(cancelled.into()))
@@ -159,6 +163,7 @@ impl<T: Clone + 'static> Shared<T> {
             },
             Ok(Poll::Ready(result)) => {
                 //= SPEC.md#t-3
+                //# A coroutine MUST be dropped before its outcome can be observed.
                 shield_from_panic("a coroutine panicked when dropped", || drop(body));
                 Some(result)
             }
@@ -173,10 +178,14 @@ impl<T: Clone + 'static> Shared<T> {
     }
 
     //= SPEC.md#t-2
+    //# A coroutine's `Err` MUST become the task's exception, its `Err(Cancelled)` MUST make the
+    //# task cancelled, and its value the result.
     /// The coroutine is gone; stores how it ended and gives up the task's place.
     fn finish(&self, result: Result<T, Exception>) {
         let mut outcome = Outcome::from_result(result);
         //= SPEC.md#t-11
+        //# A cancel that nobody received before the coroutine returned a value MUST make the task
+        //# cancelled; if it returned an exception the exception stands.
         if let (Outcome::Value(_), Some(cancelled)) = (&outcome, self.port.take_unreceived()) {
             outcome = Outcome::Cancelled(cancelled);
         }
@@ -191,6 +200,8 @@ impl<T: Clone + 'static> Shared<T> {
             None => drop(self.promise.settle(outcome)),
             Some(exit) => {
                 //= SPEC.md#s-9
+                //# An exit request MUST leave the run at once, after the future of the work that
+                //# raised it is done, with the rest of the batch still queued in order.
                 self.outcome.mark_retrieved();
                 self.promise.settle_and_carry_on(outcome);
                 self.core.queue.handler().request_exit(exit);
@@ -217,6 +228,8 @@ impl<T: Clone + 'static> AnyTask for Shared<T> {
             return;
         };
         //= SPEC.md#c-6
+        //# Cancelling a submission MUST be seen by its task no later than the beginning of the next
+        //# step that starts after the call returned, from any thread.
         // Before the flag is cleared: this very step delivers the cancel, no other need be queued.
         if self.cancel.submission_cancelled() {
             self.cancel_for_submission();
@@ -224,7 +237,10 @@ impl<T: Clone + 'static> AnyTask for Shared<T> {
         // Ordering: AcqRel, see `wake_by_ref`. A wake after this point queues another step.
         waker.queued.swap(false, Ordering::AcqRel);
         //= SPEC.md#t-7
+        //# A task cancelled before its first step MUST end cancelled without running a statement.
         //= SPEC.md#c-5
+        //# A submission cancelled before its task began MUST end without running a statement of the
+        //# coroutine.
         if !self.started.replace(true)
             && let Some(cancelled) = self.port.take_pending()
         {
@@ -286,6 +302,7 @@ impl<T: Clone + 'static> AnyTask for Shared<T> {
     }
 
     //= SPEC.md#t-1
+    //# Creating a task MUST queue its first step and MUST NOT run any of it.
     fn start(self: Rc<Self>, core: &Rc<LoopCore>) {
         // A factory may keep the coroutine for later, when it was dropped or the loop is gone.
         if self.outcome.done() || core.queue.is_closed() {
@@ -416,11 +433,13 @@ impl fmt::Display for AwaitsItself {
 impl std::error::Error for AwaitsItself {}
 
 //= SPEC.md#t-10
+//# Cancelling a task that awaits another task MUST cancel that one and go on waiting for its end.
 impl<T: Clone + 'static> Future for Task<T> {
     type Output = Result<T, Exception>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         //= SPEC.md#t-13
+        //# A task that awaits itself MUST get an error.
         if self.is_current() {
             return Poll::Ready(Err(AwaitsItself.into()));
         }
@@ -506,6 +525,8 @@ impl fmt::Debug for TaskRef {
 }
 
 //= SPEC.md#t-17
+//# `current_task` MUST name the task whose step is being run, and `all_tasks` every task that is
+//# not done.
 /// The task whose step is being run on this thread, if one is.
 #[must_use]
 pub fn current_task() -> Option<TaskRef> {

@@ -79,6 +79,8 @@ impl Sleep {
 }
 
 //= SPEC.md#t-18
+//# `sleep` MUST end not before its delay, and when cancelled MUST withdraw its timer; `yield_now`
+//# MUST let everything that is queued run first.
 impl Future for Sleep {
     type Output = Result<(), Exception>;
 
@@ -121,14 +123,16 @@ impl std::fmt::Debug for Sleep {
 /// # Errors
 /// When awaited: [`Cancelled`](crate::Cancelled), as an [`Exception`].
 pub fn yield_now() -> YieldNow {
-    YieldNow { yielded: false }
+    YieldNow { place: None }
 }
 
 /// The future of [`yield_now`].
 #[derive(Debug)]
 #[must_use = "a yield that is not awaited does nothing"]
 pub struct YieldNow {
-    yielded: bool,
+    /// Where the queue ended at the first poll. A step that was queued before, for another reason, is
+    /// not yet the one that this waits for.
+    place: Option<u64>,
 }
 
 impl Future for YieldNow {
@@ -138,8 +142,11 @@ impl Future for YieldNow {
         if let Some(cancelled) = Suspension::receive_here() {
             return Poll::Ready(Err(cancelled.into()));
         }
-        if std::mem::replace(&mut self.yielded, true) {
-            return Poll::Ready(Ok(()));
+        let core = LoopCore::current();
+        match (self.place, core) {
+            (None, core) => self.place = Some(core.map_or(0, |core| core.queue.end_of_line())),
+            (Some(place), Some(core)) if !core.queue.has_passed(place) => {}
+            (Some(_), _) => return Poll::Ready(Ok(())),
         }
         cx.waker().wake_by_ref();
         Poll::Pending

@@ -79,6 +79,8 @@ impl Elsewhere {
 
 //= SPEC.md#c-1
 //= type=test
+//# A task's outcome MUST be copied to its submission through the queue, so that everything the task
+//# scheduled before it ended runs before the submitter is released.
 #[test]
 fn c1_ca1_value() {
     let event_loop = virtual_loop();
@@ -93,6 +95,8 @@ fn c1_ca1_value() {
 
 //= SPEC.md#c-1
 //= type=test
+//# A task's outcome MUST be copied to its submission through the queue, so that everything the task
+//# scheduled before it ended runs before the submitter is released.
 #[test]
 fn c1_ca1_what_the_task_scheduled_runs_before_the_submitter_is_released() {
     let event_loop = virtual_loop();
@@ -118,10 +122,16 @@ fn c1_ca1_what_the_task_scheduled_runs_before_the_submitter_is_released() {
 
 //= SPEC.md#c-1
 //= type=test
+//# A task's outcome MUST be copied to its submission through the queue, so that everything the task
+//# scheduled before it ended runs before the submitter is released.
 //= SPEC.md#x-1
 //= type=test
+//# Every clone of an `Exception` MUST be the same object: identity is kept from the place that
+//# raised it to every place that observes it.
 //= SPEC.md#c-4
 //= type=test
+//# A task cancelled on the loop's side MUST cancel its submission and mark it ended in the same
+//# step.
 #[test]
 fn c4_ca2_exception_is_the_same_object_and_reported_to_nobody_else() {
     let event_loop = virtual_loop();
@@ -145,6 +155,8 @@ fn c4_ca2_exception_is_the_same_object_and_reported_to_nobody_else() {
 
 //= SPEC.md#c-4
 //= type=test
+//# A task cancelled on the loop's side MUST cancel its submission and mark it ended in the same
+//# step.
 #[test]
 fn c4_ca2_a_panic_is_the_exception() {
     let event_loop = virtual_loop();
@@ -163,6 +175,8 @@ fn c4_ca2_a_panic_is_the_exception() {
 
 //= SPEC.md#c-4
 //= type=test
+//# A task cancelled on the loop's side MUST cancel its submission and mark it ended in the same
+//# step.
 #[test]
 fn c4_ca3_task_cancelled_on_the_loop() {
     let event_loop = virtual_loop();
@@ -181,6 +195,8 @@ fn c4_ca3_task_cancelled_on_the_loop() {
 
 //= SPEC.md#c-4
 //= type=test
+//# A task cancelled on the loop's side MUST cancel its submission and mark it ended in the same
+//# step.
 #[test]
 fn c4_ca3_a_coroutine_that_returns_cancelled() {
     let event_loop = virtual_loop();
@@ -196,6 +212,8 @@ fn c4_ca3_a_coroutine_that_returns_cancelled() {
 
 //= SPEC.md#c-5
 //= type=test
+//# A submission cancelled before its task began MUST end without running a statement of the
+//# coroutine.
 #[test]
 fn c5_ca4_cancelled_before_the_task_began() {
     // Before its callback had its turn, or before the task made its first step.
@@ -225,8 +243,12 @@ fn c5_ca4_cancelled_before_the_task_began() {
 
 //= SPEC.md#c-6
 //= type=test
+//# Cancelling a submission MUST be seen by its task no later than the beginning of the next step
+//# that starts after the call returned, from any thread.
 //= SPEC.md#c-7
 //= type=test
+//# A submission cancelled while its task cleans up, or swallows the cancel, MUST stay cancelled,
+//# and MUST become ended only when the task has ended.
 #[test]
 fn c6_ca5_cancelled_while_suspended() {
     let event_loop = virtual_loop();
@@ -258,6 +280,8 @@ fn c6_ca5_cancelled_while_suspended() {
 
 //= SPEC.md#c-6
 //= type=test
+//# Cancelling a submission MUST be seen by its task no later than the beginning of the next step
+//# that starts after the call returned, from any thread.
 #[test]
 fn c6_a_step_that_was_queued_before_the_cancel_sees_it() {
     let event_loop = virtual_loop();
@@ -284,6 +308,8 @@ fn c6_a_step_that_was_queued_before_the_cancel_sees_it() {
 
 //= SPEC.md#c-6
 //= type=test
+//# Cancelling a submission MUST be seen by its task no later than the beginning of the next step
+//# that starts after the call returned, from any thread.
 #[test]
 fn c6_a_task_that_only_yields_makes_no_step_more() {
     for from_the_loop in [false, true] {
@@ -321,8 +347,12 @@ fn c6_a_task_that_only_yields_makes_no_step_more() {
 
 //= SPEC.md#c-6
 //= type=test
+//# Cancelling a submission MUST be seen by its task no later than the beginning of the next step
+//# that starts after the call returned, from any thread.
 //= SPEC.md#t-5
 //= type=test
+//# `cancel` on a live task MUST return true and raise `cancelling` by one; on a task that is done
+//# it MUST return false.
 #[test]
 fn c6_the_cancel_counts_once_although_it_comes_in_twice() {
     let event_loop = virtual_loop();
@@ -350,8 +380,12 @@ fn c6_the_cancel_counts_once_although_it_comes_in_twice() {
 
 //= SPEC.md#c-6
 //= type=test
+//# Cancelling a submission MUST be seen by its task no later than the beginning of the next step
+//# that starts after the call returned, from any thread.
 //= SPEC.md#t-18
 //= type=test
+//# `sleep` MUST end not before its delay, and when cancelled MUST withdraw its timer; `yield_now`
+//# MUST let everything that is queued run first.
 #[test]
 fn c6_a_cancel_seen_by_a_queued_step_does_not_shorten_its_next_yield() {
     let event_loop = virtual_loop();
@@ -376,10 +410,43 @@ fn c6_a_cancel_seen_by_a_queued_step_does_not_shorten_its_next_yield() {
     assert_eq!(order.entries(), ["queued", "resumed"]);
 }
 
+//= SPEC.md#t-18
+//= type=test
+//# `sleep` MUST end not before its delay, and when cancelled MUST withdraw its timer; `yield_now`
+//# MUST let everything that is queued run first.
+#[test]
+fn t18_a_task_that_cancelled_itself_yields_to_everything_queued() {
+    let event_loop = virtual_loop();
+    let order = Notes::default();
+    let noted = order.clone();
+    let handle = event_loop.handle();
+    let future = event_loop
+        .handle()
+        .run_coroutine_threadsafe(async move {
+            // Queues a step, which is there before what is to run first.
+            current_task().unwrap().cancel();
+            assert!(yield_now().await.unwrap_err().is_cancelled());
+            let (queued, posted) = (noted.clone(), noted.clone());
+            get_running_loop()?.call_soon(move || queued.note("queued"))?;
+            handle.call_soon_threadsafe(move || posted.note("posted"))?;
+            yield_now().await?;
+            noted.note("resumed");
+            Ok(7)
+        })
+        .unwrap();
+    turns(&event_loop, 5);
+    assert_eq!(order.entries(), ["queued", "posted", "resumed"]);
+    assert_eq!(future.result().unwrap(), 7);
+}
+
 //= SPEC.md#c-7
 //= type=test
+//# A submission cancelled while its task cleans up, or swallows the cancel, MUST stay cancelled,
+//# and MUST become ended only when the task has ended.
 //= SPEC.md#t-8
 //= type=test
+//# A coroutine that swallows a cancel MUST be able to go on, to finish with a value, to raise
+//# something else, and to be cancelled again.
 #[test]
 fn c7_ca6_swallowed_cancel_stays_cancelled() {
     let event_loop = virtual_loop();
@@ -406,8 +473,12 @@ fn c7_ca6_swallowed_cancel_stays_cancelled() {
 
 //= SPEC.md#c-7
 //= type=test
+//# A submission cancelled while its task cleans up, or swallows the cancel, MUST stay cancelled,
+//# and MUST become ended only when the task has ended.
 //= SPEC.md#f-16
 //= type=test
+//# `wait_ended` MUST return only when the work has really ended: finished, or cancelled and
+//# acknowledged by its producer.
 #[test]
 fn c7_ca5_the_end_of_the_cleanup_can_be_waited_for() {
     let elsewhere = Elsewhere::start();
@@ -437,8 +508,12 @@ fn c7_ca5_the_end_of_the_cleanup_can_be_waited_for() {
 
 //= SPEC.md#c-3
 //= type=test
+//# An exception that a task raised after its submission had been cancelled MUST be reported to the
+//# exception handler.
 //= SPEC.md#c-7
 //= type=test
+//# A submission cancelled while its task cleans up, or swallows the cancel, MUST stay cancelled,
+//# and MUST become ended only when the task has ended.
 #[test]
 fn c3_ca7_raised_during_the_cleanup() {
     let event_loop = virtual_loop();
@@ -466,6 +541,8 @@ fn c3_ca7_raised_during_the_cleanup() {
 
 //= SPEC.md#c-3
 //= type=test
+//# An exception that a task raised after its submission had been cancelled MUST be reported to the
+//# exception handler.
 #[test]
 fn c3_ca7_reported_even_if_nobody_holds_the_submission() {
     let event_loop = virtual_loop();
@@ -489,8 +566,12 @@ fn c3_ca7_reported_even_if_nobody_holds_the_submission() {
 
 //= SPEC.md#c-3
 //= type=test
+//# An exception that a task raised after its submission had been cancelled MUST be reported to the
+//# exception handler.
 //= SPEC.md#c-8
 //= type=test
+//# Closing a loop MUST finish every accepted submission that is not done, with an error that says
+//# the loop was closed; an outcome that the task had already reached MUST be delivered.
 #[test]
 fn c3_the_end_by_close_is_not_raised_by_the_task() {
     let event_loop = virtual_loop();
@@ -506,6 +587,8 @@ fn c3_the_end_by_close_is_not_raised_by_the_task() {
 
 //= SPEC.md#c-3
 //= type=test
+//# An exception that a task raised after its submission had been cancelled MUST be reported to the
+//# exception handler.
 #[test]
 fn c3_an_error_of_another_loop_that_is_closed_is_the_tasks_own() {
     let event_loop = virtual_loop();
@@ -527,6 +610,8 @@ fn c3_an_error_of_another_loop_that_is_closed_is_the_tasks_own() {
 
 //= SPEC.md#c-2
 //= type=test
+//# The copy MUST be a single step against a racing cancel: either the submission is cancelled and
+//# the outcome dropped, or it is finished and the cancel refused.
 #[test]
 fn c2_ca8_cancelled_between_the_tasks_end_and_the_copy() {
     let event_loop = virtual_loop();
@@ -545,6 +630,8 @@ fn c2_ca8_cancelled_between_the_tasks_end_and_the_copy() {
 
 //= SPEC.md#c-2
 //= type=test
+//# The copy MUST be a single step against a racing cancel: either the submission is cancelled and
+//# the outcome dropped, or it is finished and the cancel refused.
 #[test]
 fn c2_ca9_cancel_after_the_copy_is_refused() {
     let event_loop = virtual_loop();
@@ -556,6 +643,8 @@ fn c2_ca9_cancel_after_the_copy_is_refused() {
 
 //= SPEC.md#c-2
 //= type=test
+//# The copy MUST be a single step against a racing cancel: either the submission is cancelled and
+//# the outcome dropped, or it is finished and the cancel refused.
 #[test]
 fn c2_ca9_cancel_races_the_copy() {
     let elsewhere = Elsewhere::start();
@@ -584,6 +673,8 @@ fn c2_ca9_cancel_races_the_copy() {
 
 //= SPEC.md#c-8
 //= type=test
+//# Closing a loop MUST finish every accepted submission that is not done, with an error that says
+//# the loop was closed; an outcome that the task had already reached MUST be delivered.
 #[test]
 fn c8_ca10_closed_before_the_callback_had_its_turn() {
     let event_loop = virtual_loop();
@@ -604,8 +695,11 @@ fn c8_ca10_closed_before_the_callback_had_its_turn() {
 
 //= SPEC.md#c-8
 //= type=test
+//# Closing a loop MUST finish every accepted submission that is not done, with an error that says
+//# the loop was closed; an outcome that the task had already reached MUST be delivered.
 //= SPEC.md#s-7
 //= type=test
+//# Dropping the loop MUST close it.
 #[test]
 fn c8_ca10_dropping_the_loop_is_closing_it() {
     let event_loop = virtual_loop();
@@ -616,8 +710,12 @@ fn c8_ca10_dropping_the_loop_is_closing_it() {
 
 //= SPEC.md#c-8
 //= type=test
+//# Closing a loop MUST finish every accepted submission that is not done, with an error that says
+//# the loop was closed; an outcome that the task had already reached MUST be delivered.
 //= SPEC.md#w-10
 //= type=test
+//# A post to a loop that is open but not running MUST be accepted and MUST run in the first batch
+//# of the next run.
 #[test]
 fn c8_ca11_stopped_and_not_closed() {
     let event_loop = virtual_loop();
@@ -636,6 +734,8 @@ fn c8_ca11_stopped_and_not_closed() {
 
 //= SPEC.md#c-8
 //= type=test
+//# Closing a loop MUST finish every accepted submission that is not done, with an error that says
+//# the loop was closed; an outcome that the task had already reached MUST be delivered.
 #[test]
 fn c8_ca12_closed_while_suspended_then_cancelled() {
     let event_loop = virtual_loop();
@@ -661,8 +761,12 @@ fn c8_ca12_closed_while_suspended_then_cancelled() {
 
 //= SPEC.md#c-8
 //= type=test
+//# Closing a loop MUST finish every accepted submission that is not done, with an error that says
+//# the loop was closed; an outcome that the task had already reached MUST be delivered.
 //= SPEC.md#c-7
 //= type=test
+//# A submission cancelled while its task cleans up, or swallows the cancel, MUST stay cancelled,
+//# and MUST become ended only when the task has ended.
 #[test]
 fn c8_ca12_cancelled_then_closed_during_the_cleanup() {
     let event_loop = virtual_loop();
@@ -685,8 +789,12 @@ fn c8_ca12_cancelled_then_closed_during_the_cleanup() {
 
 //= SPEC.md#c-8
 //= type=test
+//# Closing a loop MUST finish every accepted submission that is not done, with an error that says
+//# the loop was closed; an outcome that the task had already reached MUST be delivered.
 //= SPEC.md#c-1
 //= type=test
+//# A task's outcome MUST be copied to its submission through the queue, so that everything the task
+//# scheduled before it ended runs before the submitter is released.
 #[test]
 fn c8_an_outcome_that_was_reached_is_delivered_by_close() {
     let event_loop = virtual_loop();
@@ -708,10 +816,16 @@ fn c8_an_outcome_that_was_reached_is_delivered_by_close() {
 
 //= SPEC.md#c-8
 //= type=test
+//# Closing a loop MUST finish every accepted submission that is not done, with an error that says
+//# the loop was closed; an outcome that the task had already reached MUST be delivered.
 //= SPEC.md#w-9
 //= type=test
+//# Closing and posting MUST be atomic: a post is either refused, with nothing queued, or handed to
+//# the loop, which runs it or ends it.
 //= SPEC.md#u-1
 //= type=test
+//# `run_coroutine_threadsafe` MUST return a future that ends in a final state whatever becomes of
+//# the loop, if the submission was accepted.
 #[test]
 fn c8_close_races_submissions_and_strands_none() {
     let (mut finished, mut ended, mut refused) = (0, 0, 0);
@@ -750,6 +864,8 @@ fn c8_close_races_submissions_and_strands_none() {
 
 //= SPEC.md#u-2
 //= type=test
+//# Submitting to a closed loop MUST be refused in the submitting thread, and the coroutine MUST be
+//# dropped unrun.
 #[test]
 fn u2_ca13_closed_at_submission() {
     let event_loop = virtual_loop();
@@ -768,8 +884,12 @@ fn u2_ca13_closed_at_submission() {
 
 //= SPEC.md#s-9
 //= type=test
+//# An exit request MUST leave the run at once, after the future of the work that raised it is done,
+//# with the rest of the batch still queued in order.
 //= SPEC.md#x-1
 //= type=test
+//# Every clone of an `Exception` MUST be the same object: identity is kept from the place that
+//# raised it to every place that observes it.
 #[test]
 fn s9_ca14_exit_request() {
     for by_panic in [false, true] {
@@ -794,8 +914,12 @@ fn s9_ca14_exit_request() {
 
 //= SPEC.md#f-9
 //= type=test
+//# If completion came first, a waiter MUST get the outcome and never a timeout; a timeout MUST
+//# leave the future as it was.
 //= SPEC.md#f-8
 //= type=test
+//# A waiter that timed out MUST get an error of its own kind, distinct from every error that the
+//# work can raise.
 #[test]
 fn f9_ca17_wait_timed_out() {
     let elsewhere = Elsewhere::start();
@@ -840,6 +964,8 @@ impl Executor for AtOnce {
 
 //= SPEC.md#c-9
 //= type=test
+//# The outcome of a concurrent future MUST reach its loop future through the loop's queue, even if
+//# it was done when it was wrapped.
 #[test]
 fn c9_cb1_value_and_exception() {
     let event_loop = virtual_loop();
@@ -860,8 +986,12 @@ fn c9_cb1_value_and_exception() {
 
 //= SPEC.md#c-9
 //= type=test
+//# The outcome of a concurrent future MUST reach its loop future through the loop's queue, even if
+//# it was done when it was wrapped.
 //= SPEC.md#u-4
 //= type=test
+//# `run_in_executor` MUST return its errors at the call, and otherwise a loop future of the work's
+//# outcome.
 #[test]
 fn c9_cb1_work_of_an_executor() {
     let event_loop = virtual_loop();
@@ -886,8 +1016,12 @@ fn c9_cb1_work_of_an_executor() {
 
 //= SPEC.md#c-10
 //= type=test
+//# Cancelling a wrapped loop future MUST cancel its source at once if the source has not started,
+//# and MUST leave running work to end by itself, its outcome dropped.
 //= SPEC.md#e-4
 //= type=test
+//# Work whose future was cancelled before a worker picked it up MUST NOT run, and its future MUST
+//# be marked ended.
 #[test]
 fn c10_cb2_cancelled_while_queued() {
     let event_loop = virtual_loop();
@@ -910,6 +1044,8 @@ fn c10_cb2_cancelled_while_queued() {
 
 //= SPEC.md#c-10
 //= type=test
+//# Cancelling a wrapped loop future MUST cancel its source at once if the source has not started,
+//# and MUST leave running work to end by itself, its outcome dropped.
 #[test]
 fn c10_cb2_the_source_is_cancelled_at_once() {
     let event_loop = virtual_loop();
@@ -924,6 +1060,8 @@ fn c10_cb2_the_source_is_cancelled_at_once() {
 
 //= SPEC.md#c-10
 //= type=test
+//# Cancelling a wrapped loop future MUST cancel its source at once if the source has not started,
+//# and MUST leave running work to end by itself, its outcome dropped.
 #[test]
 fn c10_cb2_cancelling_whoever_awaits_it() {
     let event_loop = virtual_loop();
@@ -939,6 +1077,8 @@ fn c10_cb2_cancelling_whoever_awaits_it() {
 
 //= SPEC.md#c-10
 //= type=test
+//# Cancelling a wrapped loop future MUST cancel its source at once if the source has not started,
+//# and MUST leave running work to end by itself, its outcome dropped.
 #[test]
 fn c10_cb3_cancelled_while_running() {
     for fails in [false, true] {
@@ -964,6 +1104,8 @@ fn c10_cb3_cancelled_while_running() {
 
 //= SPEC.md#c-10
 //= type=test
+//# Cancelling a wrapped loop future MUST cancel its source at once if the source has not started,
+//# and MUST leave running work to end by itself, its outcome dropped.
 #[test]
 fn c10_cb3_a_running_function_runs_to_its_end() {
     let event_loop = virtual_loop();
@@ -993,6 +1135,8 @@ fn c10_cb3_a_running_function_runs_to_its_end() {
 
 //= SPEC.md#c-10
 //= type=test
+//# Cancelling a wrapped loop future MUST cancel its source at once if the source has not started,
+//# and MUST leave running work to end by itself, its outcome dropped.
 #[test]
 fn c10_cb4_cancelled_after_the_source_finished() {
     let event_loop = virtual_loop();
@@ -1009,6 +1153,7 @@ fn c10_cb4_cancelled_after_the_source_finished() {
 
 //= SPEC.md#c-11
 //= type=test
+//# A cancelled source MUST cancel the loop future that wraps it.
 #[test]
 fn c11_cb5_source_cancelled_by_somebody_else() {
     let event_loop = virtual_loop();
@@ -1032,6 +1177,7 @@ fn c11_cb5_source_cancelled_by_somebody_else() {
 
 //= SPEC.md#c-11
 //= type=test
+//# A cancelled source MUST cancel the loop future that wraps it.
 #[test]
 fn c11_a_source_that_was_cancelled_when_it_was_wrapped() {
     let event_loop = virtual_loop();
@@ -1045,8 +1191,11 @@ fn c11_a_source_that_was_cancelled_when_it_was_wrapped() {
 
 //= SPEC.md#c-12
 //= type=test
+//# A source that ends after the loop closed MUST be ignored without an error.
 //= SPEC.md#l-8
 //= type=test
+//# Closing the loop MUST end a pending loop future that the kernel made, with an error that says
+//# so.
 #[test]
 fn c12_cb6_loop_closed_before_the_source_ends() {
     type End = fn(concurrent::Promise<u32>, ConcurrentFuture<u32>);
@@ -1072,6 +1221,7 @@ fn c12_cb6_loop_closed_before_the_source_ends() {
 
 //= SPEC.md#c-12
 //= type=test
+//# A source that ends after the loop closed MUST be ignored without an error.
 #[test]
 fn c12_cb6_work_of_an_executor_that_outlives_the_loop() {
     let event_loop = virtual_loop();
@@ -1085,8 +1235,11 @@ fn c12_cb6_work_of_an_executor_that_outlives_the_loop() {
 
 //= SPEC.md#c-12
 //= type=test
+//# A source that ends after the loop closed MUST be ignored without an error.
 //= SPEC.md#l-8
 //= type=test
+//# Closing the loop MUST end a pending loop future that the kernel made, with an error that says
+//# so.
 #[test]
 fn c12_cb7_close_races_the_end_of_the_source() {
     let start = Arc::new(Barrier::new(2));
@@ -1118,6 +1271,8 @@ fn c12_cb7_close_races_the_end_of_the_source() {
 
 //= SPEC.md#c-9
 //= type=test
+//# The outcome of a concurrent future MUST reach its loop future through the loop's queue, even if
+//# it was done when it was wrapped.
 #[test]
 fn c9_cb8_done_when_it_was_wrapped() {
     let event_loop = virtual_loop();
@@ -1148,6 +1303,8 @@ fn c9_cb8_done_when_it_was_wrapped() {
 
 //= SPEC.md#c-9
 //= type=test
+//# The outcome of a concurrent future MUST reach its loop future through the loop's queue, even if
+//# it was done when it was wrapped.
 #[test]
 fn c9_cb9_completed_by_the_loop_thread() {
     let event_loop = virtual_loop();
@@ -1172,6 +1329,8 @@ fn c9_cb9_completed_by_the_loop_thread() {
 
 //= SPEC.md#s-9
 //= type=test
+//# An exit request MUST leave the run at once, after the future of the work that raised it is done,
+//# with the rest of the batch still queued in order.
 #[test]
 fn s9_cb12_exit_request_raised_by_the_work() {
     let event_loop = virtual_loop();
@@ -1195,8 +1354,12 @@ fn s9_cb12_exit_request_raised_by_the_work() {
 
 //= SPEC.md#u-5
 //= type=test
+//# A loop future MUST observe the completion of work after every post that the working thread made
+//# before.
 //= SPEC.md#c-9
 //= type=test
+//# The outcome of a concurrent future MUST reach its loop future through the loop's queue, even if
+//# it was done when it was wrapped.
 #[test]
 fn u5_cb13_posts_before_the_completion() {
     let shelf = Arc::new(Shelf::default());
@@ -1235,6 +1398,8 @@ fn u5_cb13_posts_before_the_completion() {
 
 //= SPEC.md#c-9
 //= type=test
+//# The outcome of a concurrent future MUST reach its loop future through the loop's queue, even if
+//# it was done when it was wrapped.
 #[test]
 fn c9_a_wrapped_future_of_a_virtual_thread_arrives() {
     let (sender, receiver) = mpsc::channel();

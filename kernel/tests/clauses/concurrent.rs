@@ -176,6 +176,8 @@ const FINISHED: (bool, bool, bool, bool) = (false, false, true, true);
 
 //= SPEC.md#f-1
 //= type=test
+//# A concurrent future MUST move only PENDING to RUNNING, PENDING or RUNNING to FINISHED, and
+//# PENDING to CANCELLED; FINISHED and CANCELLED are final.
 #[test]
 fn f1_legal_moves() {
     let (work, future) = promise::<u32>();
@@ -197,6 +199,8 @@ fn f1_legal_moves() {
 
 //= SPEC.md#f-1
 //= type=test
+//# A concurrent future MUST move only PENDING to RUNNING, PENDING or RUNNING to FINISHED, and
+//# PENDING to CANCELLED; FINISHED and CANCELLED are final.
 #[test]
 fn f1_finished_is_final() {
     let (work, future) = promise::<u32>();
@@ -213,6 +217,8 @@ fn f1_finished_is_final() {
 
 //= SPEC.md#f-1
 //= type=test
+//# A concurrent future MUST move only PENDING to RUNNING, PENDING or RUNNING to FINISHED, and
+//# PENDING to CANCELLED; FINISHED and CANCELLED are final.
 #[test]
 fn f1_cancelled_is_final() {
     let (work, future) = promise::<u32>();
@@ -228,6 +234,8 @@ fn f1_cancelled_is_final() {
 
 //= SPEC.md#f-1
 //= type=test
+//# A concurrent future MUST move only PENDING to RUNNING, PENDING or RUNNING to FINISHED, and
+//# PENDING to CANCELLED; FINISHED and CANCELLED are final.
 #[test]
 fn f1_running_work_ends_only_finished() {
     let (work, future) = promise::<u32>();
@@ -242,6 +250,8 @@ fn f1_running_work_ends_only_finished() {
 
 //= SPEC.md#f-2
 //= type=test
+//# `cancel` on a PENDING future MUST succeed and release every waiter before it returns true; on a
+//# RUNNING or FINISHED one it MUST return false and change nothing.
 #[test]
 fn f2_cancel_releases_every_waiter_before_it_returns() {
     let (_work, future) = promise::<u32>();
@@ -267,6 +277,8 @@ fn f2_cancel_releases_every_waiter_before_it_returns() {
 
 //= SPEC.md#f-2
 //= type=test
+//# `cancel` on a PENDING future MUST succeed and release every waiter before it returns true; on a
+//# RUNNING or FINISHED one it MUST return false and change nothing.
 #[test]
 fn f2_cancel_of_running_or_finished_changes_nothing() {
     let (work, future) = promise::<u32>();
@@ -291,6 +303,7 @@ fn f2_cancel_of_running_or_finished_changes_nothing() {
 
 //= SPEC.md#f-3
 //= type=test
+//# `cancel` on a CANCELLED future MUST return true and run no callback again.
 #[test]
 fn f3_cancel_again_is_true_and_calls_nobody_again() {
     let (work, future) = promise::<u32>();
@@ -308,6 +321,7 @@ fn f3_cancel_again_is_true_and_calls_nobody_again() {
 
 //= SPEC.md#f-3
 //= type=test
+//# `cancel` on a CANCELLED future MUST return true and run no callback again.
 #[test]
 fn f3_cancel_inside_a_callback_of_the_cancel() {
     let (_work, future) = promise::<u32>();
@@ -322,8 +336,11 @@ fn f3_cancel_inside_a_callback_of_the_cancel() {
 
 //= SPEC.md#f-4
 //= type=test
+//# Exactly one of a racing `cancel`, completion and start MUST win, and each loser MUST be told.
 //= SPEC.md#f-1
 //= type=test
+//# A concurrent future MUST move only PENDING to RUNNING, PENDING or RUNNING to FINISHED, and
+//# PENDING to CANCELLED; FINISHED and CANCELLED are final.
 #[test]
 fn f4_race_of_cancel_completion_and_start() {
     for _ in 0..300 {
@@ -366,8 +383,11 @@ fn f4_race_of_cancel_completion_and_start() {
 
 //= SPEC.md#f-4
 //= type=test
+//# Exactly one of a racing `cancel`, completion and start MUST win, and each loser MUST be told.
 //= SPEC.md#f-6
 //= type=test
+//# A second completion, and a completion after a cancel, MUST be refused with the rejected value
+//# given back, and MUST change nothing.
 #[test]
 fn f4_race_of_two_completions() {
     for _ in 0..300 {
@@ -394,6 +414,8 @@ fn f4_race_of_two_completions() {
 
 //= SPEC.md#f-5
 //= type=test
+//# `set_running_or_notify_cancel` MUST answer true at most once, and after it did the future cannot
+//# be cancelled any more.
 #[test]
 fn f5_start_is_true_once_and_then_nothing_cancels() {
     let (work, future) = promise::<u32>();
@@ -406,6 +428,8 @@ fn f5_start_is_true_once_and_then_nothing_cancels() {
 
 //= SPEC.md#f-5
 //= type=test
+//# `set_running_or_notify_cancel` MUST answer true at most once, and after it did the future cannot
+//# be cancelled any more.
 #[test]
 fn f5_start_of_cancelled_work_is_false_once() {
     let (work, future) = promise::<u32>();
@@ -417,8 +441,11 @@ fn f5_start_of_cancelled_work_is_false_once() {
 
 //= SPEC.md#f-5
 //= type=test
+//# `set_running_or_notify_cancel` MUST answer true at most once, and after it did the future cannot
+//# be cancelled any more.
 //= SPEC.md#f-4
 //= type=test
+//# Exactly one of a racing `cancel`, completion and start MUST win, and each loser MUST be told.
 #[test]
 fn f5_race_of_two_starts_and_a_cancel() {
     for _ in 0..300 {
@@ -447,6 +474,8 @@ fn f5_race_of_two_starts_and_a_cancel() {
 
 //= SPEC.md#f-6
 //= type=test
+//# A second completion, and a completion after a cancel, MUST be refused with the rejected value
+//# given back, and MUST change nothing.
 #[test]
 fn f6_second_completion_gives_the_value_back() {
     let (work, future) = promise::<Arc<str>>();
@@ -474,6 +503,8 @@ fn f6_second_completion_gives_the_value_back() {
 
 //= SPEC.md#f-6
 //= type=test
+//# A second completion, and a completion after a cancel, MUST be refused with the rejected value
+//# given back, and MUST change nothing.
 #[test]
 fn f6_completion_after_cancel_gives_the_value_back() {
     let (work, future) = promise::<Arc<str>>();
@@ -494,8 +525,12 @@ fn f6_completion_after_cancel_gives_the_value_back() {
 
 //= SPEC.md#f-6
 //= type=test
+//# A second completion, and a completion after a cancel, MUST be refused with the rejected value
+//# given back, and MUST change nothing.
 //= SPEC.md#f-16
 //= type=test
+//# `wait_ended` MUST return only when the work has really ended: finished, or cancelled and
+//# acknowledged by its producer.
 #[test]
 fn f6_try_complete_says_whether_it_won() {
     let (work, future) = promise::<u32>();
@@ -518,6 +553,8 @@ fn f6_try_complete_says_whether_it_won() {
 
 //= SPEC.md#f-6
 //= type=test
+//# A second completion, and a completion after a cancel, MUST be refused with the rejected value
+//# given back, and MUST change nothing.
 #[test]
 fn f6_a_cancellation_can_be_stored_as_an_exception() {
     let (work, future) = promise::<u32>();
@@ -530,6 +567,7 @@ fn f6_a_cancellation_can_be_stored_as_an_exception() {
 
 //= SPEC.md#f-7
 //= type=test
+//# A producer dropped without completing MUST finish the future with an error that says so.
 #[test]
 fn f7_dropped_producer_finishes_the_future() {
     for start in [false, true] {
@@ -550,6 +588,7 @@ fn f7_dropped_producer_finishes_the_future() {
 
 //= SPEC.md#f-7
 //= type=test
+//# A producer dropped without completing MUST finish the future with an error that says so.
 #[test]
 fn f7_producer_whose_thread_panics() {
     let (work, future) = promise::<u32>();
@@ -564,8 +603,11 @@ fn f7_producer_whose_thread_panics() {
 
 //= SPEC.md#f-7
 //= type=test
+//# A producer dropped without completing MUST finish the future with an error that says so.
 //= SPEC.md#f-16
 //= type=test
+//# `wait_ended` MUST return only when the work has really ended: finished, or cancelled and
+//# acknowledged by its producer.
 #[test]
 fn f7_dropped_producer_ends_a_cancelled_future() {
     let (work, future) = promise::<u32>();
@@ -579,6 +621,7 @@ fn f7_dropped_producer_ends_a_cancelled_future() {
 
 //= SPEC.md#f-7
 //= type=test
+//# A producer dropped without completing MUST finish the future with an error that says so.
 #[test]
 fn f7_dropped_producer_of_a_done_future_changes_nothing() {
     let (work, future) = promise::<u32>();
@@ -595,6 +638,8 @@ fn f7_dropped_producer_of_a_done_future_changes_nothing() {
 
 //= SPEC.md#f-8
 //= type=test
+//# A waiter that timed out MUST get an error of its own kind, distinct from every error that the
+//# work can raise.
 #[test]
 fn f8_timeout_of_the_wait_is_no_error_of_the_work() {
     let raised: [Exception; 3] = [
@@ -613,8 +658,12 @@ fn f8_timeout_of_the_wait_is_no_error_of_the_work() {
 
 //= SPEC.md#f-8
 //= type=test
+//# A waiter that timed out MUST get an error of its own kind, distinct from every error that the
+//# work can raise.
 //= SPEC.md#f-9
 //= type=test
+//# If completion came first, a waiter MUST get the outcome and never a timeout; a timeout MUST
+//# leave the future as it was.
 #[test]
 fn f8_every_wait_times_out_alike_and_leaves_the_future_as_it_was() {
     let (work, future) = promise::<u32>();
@@ -632,6 +681,8 @@ fn f8_every_wait_times_out_alike_and_leaves_the_future_as_it_was() {
 
 //= SPEC.md#f-9
 //= type=test
+//# If completion came first, a waiter MUST get the outcome and never a timeout; a timeout MUST
+//# leave the future as it was.
 #[test]
 fn f9_deadline_and_completion_at_one_moment_in_either_order() {
     // Ties of the virtual clock go to whoever blocked first.
@@ -659,6 +710,8 @@ fn f9_deadline_and_completion_at_one_moment_in_either_order() {
 
 //= SPEC.md#f-9
 //= type=test
+//# If completion came first, a waiter MUST get the outcome and never a timeout; a timeout MUST
+//# leave the future as it was.
 #[test]
 fn f9_race_of_timeout_and_completion() {
     for round in 0..300 {
@@ -684,6 +737,8 @@ fn f9_race_of_timeout_and_completion() {
 
 //= SPEC.md#f-9
 //= type=test
+//# If completion came first, a waiter MUST get the outcome and never a timeout; a timeout MUST
+//# leave the future as it was.
 #[test]
 fn f9_done_futures_give_their_outcome_with_any_timeout() {
     let (work, future) = promise::<u32>();
@@ -697,6 +752,7 @@ fn f9_done_futures_give_their_outcome_with_any_timeout() {
 
 //= SPEC.md#f-10
 //= type=test
+//# A zero timeout MUST NOT block.
 #[test]
 fn f10_zero_timeout_does_not_block() {
     type Ask = fn(&ConcurrentFuture<u32>) -> bool;
@@ -733,8 +789,11 @@ fn f10_zero_timeout_does_not_block() {
 
 //= SPEC.md#f-11
 //= type=test
+//# A stray wake-up MUST NOT end a wait.
 //= SPEC.md#f-16
 //= type=test
+//# `wait_ended` MUST return only when the work has really ended: finished, or cancelled and
+//# acknowledged by its producer.
 #[test]
 fn f11_a_notification_that_is_not_for_it_does_not_end_a_wait() {
     let (work, future) = promise::<u32>();
@@ -755,8 +814,11 @@ fn f11_a_notification_that_is_not_for_it_does_not_end_a_wait() {
 
 //= SPEC.md#f-11
 //= type=test
+//# A stray wake-up MUST NOT end a wait.
 //= SPEC.md#f-8
 //= type=test
+//# A waiter that timed out MUST get an error of its own kind, distinct from every error that the
+//# work can raise.
 #[test]
 fn f11_a_stray_notification_does_not_become_a_timeout() {
     let (_work, future) = promise::<u32>();
@@ -778,6 +840,8 @@ fn f11_a_stray_notification_does_not_become_a_timeout() {
 
 //= SPEC.md#f-12
 //= type=test
+//# Done-callbacks MUST run once each, in order of registration, in the thread that completed or
+//# cancelled the future, after its waiters were released and with no lock held.
 #[test]
 fn f12_callbacks_run_once_in_order_in_the_thread_that_completes() {
     type Complete = fn(&concurrent::Promise<u32>, &ConcurrentFuture<u32>);
@@ -810,8 +874,11 @@ fn f12_callbacks_run_once_in_order_in_the_thread_that_completes() {
 
 //= SPEC.md#f-12
 //= type=test
+//# Done-callbacks MUST run once each, in order of registration, in the thread that completed or
+//# cancelled the future, after its waiters were released and with no lock held.
 //= SPEC.md#f-7
 //= type=test
+//# A producer dropped without completing MUST finish the future with an error that says so.
 #[test]
 fn f12_callbacks_run_in_the_thread_that_drops_the_producer() {
     let (work, future) = promise::<u32>();
@@ -830,6 +897,8 @@ fn f12_callbacks_run_in_the_thread_that_drops_the_producer() {
 
 //= SPEC.md#f-12
 //= type=test
+//# Done-callbacks MUST run once each, in order of registration, in the thread that completed or
+//# cancelled the future, after its waiters were released and with no lock held.
 #[test]
 fn f12_waiters_are_released_before_callbacks_run() {
     let (work, future) = promise::<u32>();
@@ -856,6 +925,8 @@ fn f12_waiters_are_released_before_callbacks_run() {
 
 //= SPEC.md#f-12
 //= type=test
+//# Done-callbacks MUST run once each, in order of registration, in the thread that completed or
+//# cancelled the future, after its waiters were released and with no lock held.
 #[test]
 fn f12_callbacks_hold_no_lock() {
     let (work, future) = promise::<u32>();
@@ -888,8 +959,12 @@ impl Wake for PanickingWaker {
 
 //= SPEC.md#f-12
 //= type=test
+//# Done-callbacks MUST run once each, in order of registration, in the thread that completed or
+//# cancelled the future, after its waiters were released and with no lock held.
 //= SPEC.md#f-21
 //= type=test
+//# Awaiting a concurrent future from any executor MUST wake the last waker that polled it, and
+//# dropping the handle MUST withdraw that waker.
 #[test]
 fn f12_a_waker_that_panics_keeps_nobody_from_being_told() {
     let (work, future) = promise::<u32>();
@@ -907,6 +982,8 @@ fn f12_a_waker_that_panics_keeps_nobody_from_being_told() {
 
 //= SPEC.md#f-13
 //= type=test
+//# A done-callback that panics MUST NOT keep its siblings from running and MUST NOT change the
+//# outcome.
 #[test]
 fn f13_a_panicking_callback_spares_its_siblings_and_the_outcome() {
     for cancel in [false, true] {
@@ -935,8 +1012,11 @@ fn f13_a_panicking_callback_spares_its_siblings_and_the_outcome() {
 
 //= SPEC.md#f-13
 //= type=test
+//# A done-callback that panics MUST NOT keep its siblings from running and MUST NOT change the
+//# outcome.
 //= SPEC.md#f-14
 //= type=test
+//# A callback added to a future that is done MUST run at once, in the calling thread.
 #[test]
 fn f13_a_callback_that_panics_at_once_is_reported_too() {
     let (work, future) = promise::<u32>();
@@ -956,6 +1036,8 @@ impl Drop for PanicsWhenDropped {
 
 //= SPEC.md#f-13
 //= type=test
+//# A done-callback that panics MUST NOT keep its siblings from running and MUST NOT change the
+//# outcome.
 #[test]
 fn f13_a_panic_whose_payload_panics_when_dropped() {
     let (work, future) = promise::<u32>();
@@ -970,6 +1052,7 @@ fn f13_a_panic_whose_payload_panics_when_dropped() {
 
 //= SPEC.md#f-14
 //= type=test
+//# A callback added to a future that is done MUST run at once, in the calling thread.
 #[test]
 fn f14_a_callback_added_to_a_done_future_runs_at_once_here() {
     let (work, finished) = promise::<u32>();
@@ -986,8 +1069,11 @@ fn f14_a_callback_added_to_a_done_future_runs_at_once_here() {
 
 //= SPEC.md#f-14
 //= type=test
+//# A callback added to a future that is done MUST run at once, in the calling thread.
 //= SPEC.md#f-12
 //= type=test
+//# Done-callbacks MUST run once each, in order of registration, in the thread that completed or
+//# cancelled the future, after its waiters were released and with no lock held.
 #[test]
 fn f14_a_callback_added_by_a_callback_runs_inside_it() {
     let (work, future) = promise::<u32>();
@@ -1008,6 +1094,8 @@ fn f14_a_callback_added_by_a_callback_runs_inside_it() {
 
 //= SPEC.md#f-15
 //= type=test
+//# CANCELLED MUST count as done for `result`, `exception`, `wait`, `as_completed` and `await`
+//# alike.
 #[test]
 fn f15_cancelled_is_done_for_every_wait() {
     // Nobody acknowledges the cancel: its producer is busy elsewhere.
@@ -1034,6 +1122,8 @@ fn f15_cancelled_is_done_for_every_wait() {
 
 //= SPEC.md#f-15
 //= type=test
+//# CANCELLED MUST count as done for `result`, `exception`, `wait`, `as_completed` and `await`
+//# alike.
 #[test]
 fn f15_a_task_that_awaits_a_cancelled_future_goes_on() {
     let event_loop = virtual_loop();
@@ -1046,6 +1136,8 @@ fn f15_a_task_that_awaits_a_cancelled_future_goes_on() {
 
 //= SPEC.md#f-16
 //= type=test
+//# `wait_ended` MUST return only when the work has really ended: finished, or cancelled and
+//# acknowledged by its producer.
 #[test]
 fn f16_wait_ended_waits_for_the_work_and_not_for_the_cancel() {
     type End = fn(concurrent::Promise<u32>);
@@ -1077,6 +1169,8 @@ fn f16_wait_ended_waits_for_the_work_and_not_for_the_cancel() {
 
 //= SPEC.md#f-16
 //= type=test
+//# `wait_ended` MUST return only when the work has really ended: finished, or cancelled and
+//# acknowledged by its producer.
 #[test]
 fn f16_finished_work_has_ended() {
     let (work, future) = promise::<u32>();
@@ -1136,8 +1230,11 @@ fn check_wait(
 
 //= SPEC.md#f-17
 //= type=test
+//# `wait` MUST return as soon as its condition holds: one future done, one failed with an
+//# exception, or all done; cancellation is no failure.
 //= SPEC.md#f-11
 //= type=test
+//# A stray wake-up MUST NOT end a wait.
 #[test]
 fn f17_wait_returns_as_soon_as_its_condition_holds() {
     let script = || vec![(1, 2, "cancel"), (2, 0, "value"), (3, 3, "exception"), (4, 1, "value")];
@@ -1148,6 +1245,8 @@ fn f17_wait_returns_as_soon_as_its_condition_holds() {
 
 //= SPEC.md#f-17
 //= type=test
+//# `wait` MUST return as soon as its condition holds: one future done, one failed with an
+//# exception, or all done; cancellation is no failure.
 #[test]
 fn f17_without_a_failure_first_exception_waits_for_all() {
     let script = vec![(1, 3, "cancel"), (2, 2, "value"), (3, 1, "cancel"), (4, 0, "value")];
@@ -1156,6 +1255,8 @@ fn f17_without_a_failure_first_exception_waits_for_all() {
 
 //= SPEC.md#f-17
 //= type=test
+//# `wait` MUST return as soon as its condition holds: one future done, one failed with an
+//# exception, or all done; cancellation is no failure.
 #[test]
 fn f17_what_was_cancelled_before_the_wait_is_no_failure_either() {
     let script = || vec![(0, 3, "cancel"), (0, 2, "value"), (1, 1, "value"), (2, 0, "exception")];
@@ -1167,6 +1268,8 @@ fn f17_what_was_cancelled_before_the_wait_is_no_failure_either() {
 
 //= SPEC.md#f-17
 //= type=test
+//# `wait` MUST return as soon as its condition holds: one future done, one failed with an
+//# exception, or all done; cancellation is no failure.
 #[test]
 fn f17_what_is_done_already_counts() {
     let (work, done) = promise::<u32>();
@@ -1182,6 +1285,7 @@ fn f17_what_is_done_already_counts() {
 
 //= SPEC.md#f-18
 //= type=test
+//# `wait` that times out MUST return the split so far and MUST leave no trace in the futures.
 #[test]
 fn f18_wait_that_times_out_gives_the_split_so_far() {
     let script = vec![(1, 1, "value"), (2, 3, "cancel"), (7200, 0, "value")];
@@ -1190,6 +1294,7 @@ fn f18_wait_that_times_out_gives_the_split_so_far() {
 
 //= SPEC.md#f-18
 //= type=test
+//# `wait` that times out MUST return the split so far and MUST leave no trace in the futures.
 #[test]
 fn f18_a_wait_that_timed_out_changes_nothing_for_the_next() {
     let (works, futures): (Vec<_>, Vec<_>) = (0..2).map(|_| promise::<u32>()).unzip();
@@ -1207,6 +1312,8 @@ fn f18_a_wait_that_timed_out_changes_nothing_for_the_next() {
 
 //= SPEC.md#f-19
 //= type=test
+//# `wait` and `as_completed` MUST count a future once however often it is given, and MUST refuse an
+//# empty set.
 #[test]
 fn f19_an_empty_set_is_refused() {
     let none: [ConcurrentFuture<u32>; 0] = [];
@@ -1219,6 +1326,8 @@ fn f19_an_empty_set_is_refused() {
 
 //= SPEC.md#f-19
 //= type=test
+//# `wait` and `as_completed` MUST count a future once however often it is given, and MUST refuse an
+//# empty set.
 #[test]
 fn f19_a_future_given_twice_counts_once() {
     let (one, first) = promise::<u32>();
@@ -1239,8 +1348,12 @@ fn f19_a_future_given_twice_counts_once() {
 
 //= SPEC.md#f-19
 //= type=test
+//# `wait` and `as_completed` MUST count a future once however often it is given, and MUST refuse an
+//# empty set.
 //= SPEC.md#f-17
 //= type=test
+//# `wait` MUST return as soon as its condition holds: one future done, one failed with an
+//# exception, or all done; cancellation is no failure.
 #[test]
 fn f19_a_pending_future_given_twice_completes_once() {
     let (one, first) = promise::<u32>();
@@ -1255,6 +1368,8 @@ fn f19_a_pending_future_given_twice_completes_once() {
 
 //= SPEC.md#f-20
 //= type=test
+//# `as_completed` MUST yield each future once, those that are done first, then in order of
+//# completion.
 #[test]
 fn f20_done_first_then_in_order_of_completion_each_once() {
     let (works, futures): (Vec<_>, Vec<_>) = (0..5).map(|_| promise::<usize>()).unzip();
@@ -1281,6 +1396,8 @@ fn f20_done_first_then_in_order_of_completion_each_once() {
 
 //= SPEC.md#f-20
 //= type=test
+//# `as_completed` MUST yield each future once, those that are done first, then in order of
+//# completion.
 #[test]
 fn f20_a_blocked_iteration_yields_as_futures_complete() {
     let (works, futures): (Vec<_>, Vec<_>) = (0..3).map(|_| promise::<usize>()).unzip();
@@ -1303,8 +1420,12 @@ fn f20_a_blocked_iteration_yields_as_futures_complete() {
 
 //= SPEC.md#f-20
 //= type=test
+//# `as_completed` MUST yield each future once, those that are done first, then in order of
+//# completion.
 //= SPEC.md#f-8
 //= type=test
+//# A waiter that timed out MUST get an error of its own kind, distinct from every error that the
+//# work can raise.
 #[test]
 fn f20_the_timeout_counts_from_the_first_next_and_is_told_once() {
     let (works, futures): (Vec<_>, Vec<_>) = (0..3).map(|_| promise::<u32>()).unzip();
@@ -1331,6 +1452,8 @@ fn current_thread_runtime() -> tokio::runtime::Runtime {
 
 //= SPEC.md#f-21
 //= type=test
+//# Awaiting a concurrent future from any executor MUST wake the last waker that polled it, and
+//# dropping the handle MUST withdraw that waker.
 #[test]
 fn f21_awaited_by_another_runtime() {
     let (work, mut future) = promise::<u32>();
@@ -1355,6 +1478,8 @@ fn f21_awaited_by_another_runtime() {
 
 //= SPEC.md#f-21
 //= type=test
+//# Awaiting a concurrent future from any executor MUST wake the last waker that polled it, and
+//# dropping the handle MUST withdraw that waker.
 #[test]
 fn f21_moved_from_one_task_of_a_runtime_to_another() {
     let (work, mut future) = promise::<u32>();
@@ -1386,6 +1511,8 @@ fn f21_moved_from_one_task_of_a_runtime_to_another() {
 
 //= SPEC.md#f-21
 //= type=test
+//# Awaiting a concurrent future from any executor MUST wake the last waker that polled it, and
+//# dropping the handle MUST withdraw that waker.
 #[test]
 fn f21_a_cancel_and_a_lost_producer_wake_another_runtime() {
     let runtime = current_thread_runtime();
@@ -1409,6 +1536,8 @@ fn f21_a_cancel_and_a_lost_producer_wake_another_runtime() {
 
 //= SPEC.md#f-21
 //= type=test
+//# Awaiting a concurrent future from any executor MUST wake the last waker that polled it, and
+//# dropping the handle MUST withdraw that waker.
 #[test]
 fn f21_only_the_last_waker_is_woken() {
     let (work, mut future) = promise::<u32>();
@@ -1425,6 +1554,8 @@ fn f21_only_the_last_waker_is_woken() {
 
 //= SPEC.md#f-21
 //= type=test
+//# Awaiting a concurrent future from any executor MUST wake the last waker that polled it, and
+//# dropping the handle MUST withdraw that waker.
 #[test]
 fn f21_every_handle_has_a_waker_of_its_own() {
     let (work, mut one) = promise::<u32>();
@@ -1442,6 +1573,8 @@ fn f21_every_handle_has_a_waker_of_its_own() {
 
 //= SPEC.md#f-21
 //= type=test
+//# Awaiting a concurrent future from any executor MUST wake the last waker that polled it, and
+//# dropping the handle MUST withdraw that waker.
 #[test]
 fn f21_dropping_the_handle_withdraws_its_waker() {
     let (work, future) = promise::<u32>();
@@ -1460,6 +1593,8 @@ fn f21_dropping_the_handle_withdraws_its_waker() {
 
 //= SPEC.md#f-21
 //= type=test
+//# Awaiting a concurrent future from any executor MUST wake the last waker that polled it, and
+//# dropping the handle MUST withdraw that waker.
 #[test]
 fn f21_dropping_the_await_does_not_cancel_the_work() {
     let (work, future) = promise::<u32>();
@@ -1495,6 +1630,8 @@ fn check_refused(future: &ConcurrentFuture<u32>) {
 
 //= SPEC.md#f-22
 //= type=test
+//# A blocking wait on the loop thread for work of that loop that is not done MUST be refused with
+//# an error.
 #[test]
 fn f22_refused_between_runs_of_the_loop() {
     let event_loop = virtual_loop();
@@ -1517,6 +1654,8 @@ fn f22_refused_between_runs_of_the_loop() {
 
 //= SPEC.md#f-22
 //= type=test
+//# A blocking wait on the loop thread for work of that loop that is not done MUST be refused with
+//# an error.
 #[test]
 fn f22_refused_in_callbacks_and_tasks_of_the_loop() {
     let event_loop = virtual_loop();
@@ -1553,8 +1692,12 @@ fn f22_refused_in_callbacks_and_tasks_of_the_loop() {
 
 //= SPEC.md#f-22
 //= type=test
+//# A blocking wait on the loop thread for work of that loop that is not done MUST be refused with
+//# an error.
 //= SPEC.md#f-16
 //= type=test
+//# `wait_ended` MUST return only when the work has really ended: finished, or cancelled and
+//# acknowledged by its producer.
 #[test]
 fn f22_a_cancelled_submission_that_has_not_ended_cannot_be_waited_out_here() {
     let event_loop = virtual_loop();
@@ -1568,8 +1711,11 @@ fn f22_a_cancelled_submission_that_has_not_ended_cannot_be_waited_out_here() {
 
 //= SPEC.md#f-10
 //= type=test
+//# A zero timeout MUST NOT block.
 //= SPEC.md#f-22
 //= type=test
+//# A blocking wait on the loop thread for work of that loop that is not done MUST be refused with
+//# an error.
 #[test]
 fn f22_asking_with_a_zero_timeout_is_no_wait() {
     let event_loop = virtual_loop();
@@ -1586,6 +1732,8 @@ fn f22_asking_with_a_zero_timeout_is_no_wait() {
 
 //= SPEC.md#f-22
 //= type=test
+//# A blocking wait on the loop thread for work of that loop that is not done MUST be refused with
+//# an error.
 #[test]
 fn f22_one_deadlock_in_a_set_refuses_the_wait() {
     let event_loop = virtual_loop();
@@ -1605,6 +1753,8 @@ fn f22_one_deadlock_in_a_set_refuses_the_wait() {
 
 //= SPEC.md#f-22
 //= type=test
+//# A blocking wait on the loop thread for work of that loop that is not done MUST be refused with
+//# an error.
 #[test]
 fn f22_work_of_others_may_be_waited_for_on_a_loop_thread() {
     let event_loop = virtual_loop();

@@ -57,6 +57,8 @@ impl AsRawFd for Fd {
 
 //= SPEC.md#s-1
 //= type=test
+//# `stop` MUST let the running batch end, leave what it scheduled queued for the next run, and be
+//# consumed by the run that it ends.
 #[test]
 fn s1_stop_lets_the_batch_end_and_leaves_what_it_scheduled() {
     let event_loop = virtual_loop();
@@ -85,6 +87,8 @@ fn s1_stop_lets_the_batch_end_and_leaves_what_it_scheduled() {
 
 //= SPEC.md#s-1
 //= type=test
+//# `stop` MUST let the running batch end, leave what it scheduled queued for the next run, and be
+//# consumed by the run that it ends.
 #[test]
 fn s1_two_stops_in_one_batch_end_one_run() {
     let event_loop = virtual_loop();
@@ -96,6 +100,7 @@ fn s1_two_stops_in_one_batch_end_one_run() {
 
 //= SPEC.md#s-2
 //= type=test
+//# A stop requested while the loop does not run MUST make the next run return after one iteration.
 #[test]
 fn s2_a_stop_before_the_run_lets_it_have_one_iteration() {
     guarded(|| {
@@ -133,6 +138,7 @@ fn s2_a_stop_before_the_run_lets_it_have_one_iteration() {
 
 //= SPEC.md#s-2
 //= type=test
+//# A stop requested while the loop does not run MUST make the next run return after one iteration.
 #[test]
 fn s2_each_way_to_run_consumes_the_stop() {
     let event_loop = virtual_loop();
@@ -152,6 +158,8 @@ fn s2_each_way_to_run_consumes_the_stop() {
 
 //= SPEC.md#s-3
 //= type=test
+//# Running a loop that runs, or while another loop runs in the same thread, MUST be refused and
+//# MUST change nothing.
 #[test]
 fn s3_a_running_loop_cannot_be_run() {
     let event_loop = Rc::new(virtual_loop());
@@ -194,6 +202,8 @@ fn s3_a_running_loop_cannot_be_run() {
 
 //= SPEC.md#s-3
 //= type=test
+//# Running a loop that runs, or while another loop runs in the same thread, MUST be refused and
+//# MUST change nothing.
 #[test]
 fn s3_a_loop_cannot_be_run_inside_another() {
     let (outer, inner) = (virtual_loop(), Rc::new(virtual_loop()));
@@ -225,6 +235,8 @@ fn s3_a_loop_cannot_be_run_inside_another() {
 
 //= SPEC.md#s-3
 //= type=test
+//# Running a loop that runs, or while another loop runs in the same thread, MUST be refused and
+//# MUST change nothing.
 #[test]
 fn s3_two_threads_run_two_loops() {
     let event_loop = virtual_loop();
@@ -242,6 +254,8 @@ fn s3_two_threads_run_two_loops() {
 
 //= SPEC.md#s-4
 //= type=test
+//# `run_until_complete` MUST return the outcome, or an error if the loop was stopped first, and
+//# MUST leave nothing behind that stops a later run.
 #[test]
 fn s4_the_outcome_is_returned() {
     let event_loop = virtual_loop();
@@ -268,6 +282,8 @@ fn s4_the_outcome_is_returned() {
 
 //= SPEC.md#s-4
 //= type=test
+//# `run_until_complete` MUST return the outcome, or an error if the loop was stopped first, and
+//# MUST leave nothing behind that stops a later run.
 #[test]
 fn s4_stopped_first_is_an_error_and_the_task_goes_on() {
     let event_loop = virtual_loop();
@@ -290,6 +306,8 @@ fn s4_stopped_first_is_an_error_and_the_task_goes_on() {
 
 //= SPEC.md#s-4
 //= type=test
+//# `run_until_complete` MUST return the outcome, or an error if the loop was stopped first, and
+//# MUST leave nothing behind that stops a later run.
 #[test]
 fn s4_a_run_that_an_exit_ended_leaves_no_stop_behind() {
     let event_loop = virtual_loop();
@@ -334,8 +352,11 @@ fn s4_a_run_that_an_exit_ended_leaves_no_stop_behind() {
 
 //= SPEC.md#s-2
 //= type=test
+//# A stop requested while the loop does not run MUST make the next run return after one iteration.
 //= SPEC.md#s-4
 //= type=test
+//# `run_until_complete` MUST return the outcome, or an error if the loop was stopped first, and
+//# MUST leave nothing behind that stops a later run.
 #[test]
 fn s4_a_coroutine_that_the_factory_refuses_is_not_run() {
     let event_loop = virtual_loop();
@@ -357,6 +378,7 @@ fn s4_a_coroutine_that_the_factory_refuses_is_not_run() {
 
 //= SPEC.md#s-5
 //= type=test
+//# `run_once` MUST run one iteration, sleeping no longer than its timeout.
 #[test]
 fn s5_one_iteration_that_sleeps_no_longer_than_its_timeout() {
     let event_loop = virtual_loop();
@@ -386,6 +408,7 @@ fn s5_one_iteration_that_sleeps_no_longer_than_its_timeout() {
 
 //= SPEC.md#s-5
 //= type=test
+//# `run_once` MUST run one iteration, sleeping no longer than its timeout.
 #[test]
 fn s5_one_iteration_is_one_batch() {
     let event_loop = virtual_loop();
@@ -405,6 +428,8 @@ fn s5_one_iteration_is_one_batch() {
 
 //= SPEC.md#s-6
 //= type=test
+//# `close` MUST be refused while the loop runs, MUST be idempotent, and MUST drop all queued work,
+//# timers and tasks.
 #[test]
 fn s6_close_is_refused_while_the_loop_runs() {
     let event_loop = Rc::new(virtual_loop());
@@ -426,6 +451,8 @@ fn s6_close_is_refused_while_the_loop_runs() {
 
 //= SPEC.md#s-6
 //= type=test
+//# `close` MUST be refused while the loop runs, MUST be idempotent, and MUST drop all queued work,
+//# timers and tasks.
 #[test]
 fn s6_close_drops_queue_timers_tasks_and_watchers() {
     let event_loop = virtual_loop();
@@ -474,6 +501,8 @@ fn s6_close_drops_queue_timers_tasks_and_watchers() {
 
 //= SPEC.md#s-6
 //= type=test
+//# `close` MUST be refused while the loop runs, MUST be idempotent, and MUST drop all queued work,
+//# timers and tasks.
 #[test]
 fn s6_close_drops_a_suspended_coroutine() {
     let event_loop = virtual_loop();
@@ -494,6 +523,8 @@ fn s6_close_drops_a_suspended_coroutine() {
 
 //= SPEC.md#s-6
 //= type=test
+//# `close` MUST be refused while the loop runs, MUST be idempotent, and MUST drop all queued work,
+//# timers and tasks.
 #[test]
 fn s6_close_survives_whatever_panics_when_it_is_dropped() {
     let event_loop = virtual_loop();
@@ -538,6 +569,8 @@ fn s6_close_survives_whatever_panics_when_it_is_dropped() {
 
 //= SPEC.md#s-6
 //= type=test
+//# `close` MUST be refused while the loop runs, MUST be idempotent, and MUST drop all queued work,
+//# timers and tasks.
 #[test]
 fn s6_what_close_drops_finds_the_loop_closed() {
     let event_loop = Rc::new(virtual_loop());
@@ -586,6 +619,7 @@ fn is_loop_closed<T>(result: &Result<T, ResultError>) -> bool {
 
 //= SPEC.md#s-7
 //= type=test
+//# Dropping the loop MUST close it.
 #[test]
 fn s7_dropping_the_loop_closes_it() {
     let (event_loop, handle, future) = with_endless_submission();
@@ -602,6 +636,7 @@ fn s7_dropping_the_loop_closes_it() {
 
 //= SPEC.md#s-7
 //= type=test
+//# Dropping the loop MUST close it.
 #[test]
 fn s7_the_loop_is_closed_when_its_thread_unwinds() {
     let (ends, end) = mpsc::channel();
@@ -623,6 +658,7 @@ fn s7_the_loop_is_closed_when_its_thread_unwinds() {
 
 //= SPEC.md#s-7
 //= type=test
+//# Dropping the loop MUST close it.
 #[test]
 fn s7_a_handle_and_a_local_loop_do_not_keep_it_open() {
     let event_loop = EventLoop::new().unwrap();
@@ -642,6 +678,7 @@ fn s7_a_handle_and_a_local_loop_do_not_keep_it_open() {
 
 //= SPEC.md#s-8
 //= type=test
+//# After close every operation that would schedule work MUST be refused with `LoopClosed`.
 #[test]
 fn s8_after_close_everything_that_would_schedule_is_refused() {
     let event_loop = virtual_loop();
@@ -750,6 +787,8 @@ fn raise() -> ! {
 
 //= SPEC.md#s-9
 //= type=test
+//# An exit request MUST leave the run at once, after the future of the work that raised it is done,
+//# with the rest of the batch still queued in order.
 #[test]
 fn s9_an_exit_request_leaves_at_once_and_the_rest_stays_in_order() {
     for (place, schedule) in RAISERS {
@@ -778,6 +817,8 @@ fn s9_an_exit_request_leaves_at_once_and_the_rest_stays_in_order() {
 
 //= SPEC.md#s-9
 //= type=test
+//# An exit request MUST leave the run at once, after the future of the work that raised it is done,
+//# with the rest of the batch still queued in order.
 #[test]
 fn s9_an_exit_request_from_a_timer_leaves_the_later_ones() {
     let event_loop = virtual_loop();
@@ -793,6 +834,8 @@ fn s9_an_exit_request_from_a_timer_leaves_the_later_ones() {
 
 //= SPEC.md#s-9
 //= type=test
+//# An exit request MUST leave the run at once, after the future of the work that raised it is done,
+//# with the rest of the batch still queued in order.
 #[test]
 fn s9_an_exit_request_from_a_reader_leaves_the_writer_for_the_next_run() {
     let event_loop = virtual_loop();
@@ -814,6 +857,8 @@ fn s9_an_exit_request_from_a_reader_leaves_the_writer_for_the_next_run() {
 
 //= SPEC.md#s-9
 //= type=test
+//# An exit request MUST leave the run at once, after the future of the work that raised it is done,
+//# with the rest of the batch still queued in order.
 #[test]
 fn s9_the_future_of_the_work_is_done_before_the_run_ends() {
     guarded(|| {
@@ -847,6 +892,8 @@ fn s9_the_future_of_the_work_is_done_before_the_run_ends() {
 
 //= SPEC.md#s-9
 //= type=test
+//# An exit request MUST leave the run at once, after the future of the work that raised it is done,
+//# with the rest of the batch still queued in order.
 #[test]
 fn s9_the_task_is_done_and_its_run_returns_its_own_object() {
     let event_loop = virtual_loop();
@@ -866,6 +913,8 @@ fn s9_the_task_is_done_and_its_run_returns_its_own_object() {
 
 //= SPEC.md#s-9
 //= type=test
+//# An exit request MUST leave the run at once, after the future of the work that raised it is done,
+//# with the rest of the batch still queued in order.
 #[test]
 fn s9_a_report_of_the_kernel_itself_may_raise_it() {
     let event_loop = virtual_loop();
@@ -912,6 +961,8 @@ impl Driver {
 
 //= SPEC.md#s-10
 //= type=test
+//# The loop's descriptor MUST be readable when the loop has been woken or a watched descriptor is
+//# ready, so that a foreign event loop can drive it with `run_once` and `poll_timeout`.
 #[test]
 fn s10_the_descriptor_shows_a_post_until_the_loop_has_looked() {
     let driver = Driver::new(real_loop());
@@ -931,6 +982,8 @@ fn s10_the_descriptor_shows_a_post_until_the_loop_has_looked() {
 
 //= SPEC.md#s-10
 //= type=test
+//# The loop's descriptor MUST be readable when the loop has been woken or a watched descriptor is
+//# ready, so that a foreign event loop can drive it with `run_once` and `poll_timeout`.
 #[test]
 fn s10_the_descriptor_shows_a_ready_descriptor_until_it_is_served() {
     let driver = Driver::new(real_loop());
@@ -960,6 +1013,8 @@ fn s10_the_descriptor_shows_a_ready_descriptor_until_it_is_served() {
 
 //= SPEC.md#s-10
 //= type=test
+//# The loop's descriptor MUST be readable when the loop has been woken or a watched descriptor is
+//# ready, so that a foreign event loop can drive it with `run_once` and `poll_timeout`.
 #[test]
 fn s10_poll_timeout_says_when_there_is_work() {
     let inner = virtual_loop();
@@ -990,6 +1045,8 @@ fn s10_poll_timeout_says_when_there_is_work() {
 
 //= SPEC.md#s-10
 //= type=test
+//# The loop's descriptor MUST be readable when the loop has been woken or a watched descriptor is
+//# ready, so that a foreign event loop can drive it with `run_once` and `poll_timeout`.
 #[test]
 fn s10_a_foreign_loop_drives_everything_to_its_end() {
     const POSTS: u32 = 1_000;
@@ -1033,6 +1090,8 @@ fn s10_a_foreign_loop_drives_everything_to_its_end() {
 
 //= SPEC.md#s-10
 //= type=test
+//# The loop's descriptor MUST be readable when the loop has been woken or a watched descriptor is
+//# ready, so that a foreign event loop can drive it with `run_once` and `poll_timeout`.
 #[test]
 fn s10_no_wake_is_lost_between_the_turns_of_a_driven_loop() {
     guarded(|| {
@@ -1063,6 +1122,8 @@ fn s10_no_wake_is_lost_between_the_turns_of_a_driven_loop() {
 
 //= SPEC.md#s-10
 //= type=test
+//# The loop's descriptor MUST be readable when the loop has been woken or a watched descriptor is
+//# ready, so that a foreign event loop can drive it with `run_once` and `poll_timeout`.
 #[test]
 fn s10_the_wakeup_descriptor_is_readable_after_a_post() {
     let (outer, inner) = (real_loop(), real_loop());
@@ -1081,6 +1142,8 @@ fn s10_the_wakeup_descriptor_is_readable_after_a_post() {
 
 //= SPEC.md#s-11
 //= type=test
+//# A watched descriptor's callback MUST be called in every iteration in which it is ready, and
+//# never after it was removed.
 #[test]
 fn s11_called_in_every_iteration_in_which_it_is_ready() {
     let event_loop = real_loop();
@@ -1119,6 +1182,8 @@ fn s11_called_in_every_iteration_in_which_it_is_ready() {
 
 //= SPEC.md#s-11
 //= type=test
+//# A watched descriptor's callback MUST be called in every iteration in which it is ready, and
+//# never after it was removed.
 #[test]
 fn s11_however_many_are_ready_all_are_called() {
     const MANY: usize = 600;
@@ -1141,6 +1206,8 @@ fn s11_however_many_are_ready_all_are_called() {
 
 //= SPEC.md#s-11
 //= type=test
+//# A watched descriptor's callback MUST be called in every iteration in which it is ready, and
+//# never after it was removed.
 #[test]
 fn s11_never_called_after_it_was_removed() {
     let event_loop = real_loop();
@@ -1171,6 +1238,8 @@ fn s11_never_called_after_it_was_removed() {
 
 //= SPEC.md#s-11
 //= type=test
+//# A watched descriptor's callback MUST be called in every iteration in which it is ready, and
+//# never after it was removed.
 #[test]
 fn s11_a_reader_may_remove_itself_and_the_writer() {
     let event_loop = real_loop();
@@ -1194,6 +1263,8 @@ fn s11_a_reader_may_remove_itself_and_the_writer() {
 
 //= SPEC.md#s-11
 //= type=test
+//# A watched descriptor's callback MUST be called in every iteration in which it is ready, and
+//# never after it was removed.
 #[test]
 fn s11_a_watcher_that_took_the_place_of_a_removed_one_is_called() {
     let event_loop = real_loop();
@@ -1218,6 +1289,8 @@ fn s11_a_watcher_that_took_the_place_of_a_removed_one_is_called() {
 
 //= SPEC.md#s-11
 //= type=test
+//# A watched descriptor's callback MUST be called in every iteration in which it is ready, and
+//# never after it was removed.
 #[test]
 fn s11_a_number_that_is_used_again_is_another_descriptor() {
     let event_loop = real_loop();
@@ -1247,6 +1320,8 @@ fn s11_a_number_that_is_used_again_is_another_descriptor() {
 
 //= SPEC.md#s-11
 //= type=test
+//# A watched descriptor's callback MUST be called in every iteration in which it is ready, and
+//# never after it was removed.
 #[test]
 fn s11_a_descriptor_closed_without_removal_is_reported_and_forgotten() {
     let event_loop = real_loop();
@@ -1278,6 +1353,7 @@ fn s11_a_descriptor_closed_without_removal_is_reported_and_forgotten() {
 
 //= SPEC.md#s-12
 //= type=test
+//# Watching a descriptor twice for the same direction MUST be refused.
 #[test]
 fn s12_watching_twice_is_refused_and_changes_nothing() {
     let event_loop = real_loop();
@@ -1306,6 +1382,7 @@ fn s12_watching_twice_is_refused_and_changes_nothing() {
 
 //= SPEC.md#s-12
 //= type=test
+//# Watching a descriptor twice for the same direction MUST be refused.
 #[test]
 fn s12_a_descriptor_that_cannot_be_watched_is_refused() {
     let event_loop = real_loop();
@@ -1330,6 +1407,7 @@ fn s12_a_descriptor_that_cannot_be_watched_is_refused() {
 
 //= SPEC.md#s-12
 //= type=test
+//# Watching a descriptor twice for the same direction MUST be refused.
 #[test]
 fn s12_what_is_refused_is_dropped_with_nothing_borrowed() {
     let event_loop = Rc::new(real_loop());

@@ -38,6 +38,8 @@ fn exception_of<T: std::fmt::Debug>(result: Result<T, ResultError>) -> Exception
 
 //= SPEC.md#x-1
 //= type=test
+//# Every clone of an `Exception` MUST be the same object: identity is kept from the place that
+//# raised it to every place that observes it.
 #[test]
 fn x1_a_clone_is_the_same_object_and_a_lookalike_is_not() {
     let exception = Exception::new("one");
@@ -49,6 +51,8 @@ fn x1_a_clone_is_the_same_object_and_a_lookalike_is_not() {
 
 //= SPEC.md#x-1
 //= type=test
+//# Every clone of an `Exception` MUST be the same object: identity is kept from the place that
+//# raised it to every place that observes it.
 #[test]
 fn x1_the_submitter_gets_the_object_that_was_raised() {
     let event_loop = virtual_loop();
@@ -79,6 +83,8 @@ fn x1_the_submitter_gets_the_object_that_was_raised() {
 
 //= SPEC.md#x-1
 //= type=test
+//# Every clone of an `Exception` MUST be the same object: identity is kept from the place that
+//# raised it to every place that observes it.
 #[test]
 fn x1_the_handler_gets_the_object_that_was_raised() {
     let event_loop = virtual_loop();
@@ -194,6 +200,8 @@ fn panics_everywhere<P: Clone + Send + Sync + 'static>(
 
 //= SPEC.md#x-2
 //= type=test
+//# A panic in a coroutine, callback, factory or executor function MUST become an `Exception` that
+//# carries the panic's payload and, when a message is known, its text.
 #[test]
 fn x2_a_panic_becomes_an_exception_with_its_text() {
     let texts =
@@ -207,6 +215,8 @@ fn x2_a_panic_becomes_an_exception_with_its_text() {
 
 //= SPEC.md#x-2
 //= type=test
+//# A panic in a coroutine, callback, factory or executor function MUST become an `Exception` that
+//# carries the panic's payload and, when a message is known, its text.
 #[test]
 fn x2_a_panic_becomes_an_exception_with_its_payload() {
     #[derive(Clone, Debug, PartialEq)]
@@ -222,6 +232,8 @@ fn x2_a_panic_becomes_an_exception_with_its_payload() {
 
 //= SPEC.md#x-2
 //= type=test
+//# A panic in a coroutine, callback, factory or executor function MUST become an `Exception` that
+//# carries the panic's payload and, when a message is known, its text.
 #[test]
 fn x2_an_exception_that_unwinds_stays_what_it_is() {
     let raised = Exception::new("raised");
@@ -232,6 +244,8 @@ fn x2_an_exception_that_unwinds_stays_what_it_is() {
 
 //= SPEC.md#x-3
 //= type=test
+//# Converting a `ResultError` or a `RunError` that carries an `Exception` into an `Exception` MUST
+//# yield the carried object and not a wrapper around it.
 #[test]
 fn x3_a_result_error_yields_the_exception_that_it_carries() {
     let raised = Exception::new("raised");
@@ -260,6 +274,8 @@ fn x3_a_result_error_yields_the_exception_that_it_carries() {
 
 //= SPEC.md#x-3
 //= type=test
+//# Converting a `ResultError` or a `RunError` that carries an `Exception` into an `Exception` MUST
+//# yield the carried object and not a wrapper around it.
 #[test]
 fn x3_the_question_mark_keeps_identity_and_cancellation() {
     let event_loop = virtual_loop();
@@ -357,6 +373,8 @@ fn cause_reports(event_loop: &EventLoop) {
 
 //= SPEC.md#x-4
 //= type=test
+//# The exception handler MUST be called on the loop thread, with no lock and no borrow of the loop
+//# held.
 #[test]
 fn x4_the_handler_is_called_on_the_loop_thread_for_every_kind_of_report() {
     guarded(|| {
@@ -379,6 +397,8 @@ fn x4_the_handler_is_called_on_the_loop_thread_for_every_kind_of_report() {
 
 //= SPEC.md#x-4
 //= type=test
+//# The exception handler MUST be called on the loop thread, with no lock and no borrow of the loop
+//# held.
 #[test]
 fn x4_the_handler_may_use_the_whole_loop() {
     /// Opened before any other descriptor is closed, so that its number is not another's.
@@ -423,6 +443,8 @@ fn x4_the_handler_may_use_the_whole_loop() {
 
 //= SPEC.md#x-4
 //= type=test
+//# The exception handler MUST be called on the loop thread, with no lock and no borrow of the loop
+//# held.
 #[test]
 fn x4_a_handler_may_report_and_is_replaced_for_the_next_report() {
     let event_loop = Rc::new(virtual_loop());
@@ -486,6 +508,8 @@ fn events_of(body: impl FnOnce()) -> Vec<String> {
 
 //= SPEC.md#x-5
 //= type=test
+//# A handler that panics MUST NOT stop the loop, and the default handler MUST then receive both the
+//# original report and the handler's panic.
 #[test]
 fn x5_the_default_handler_gets_both_when_a_handler_panics() {
     let event_loop = virtual_loop();
@@ -512,6 +536,8 @@ fn x5_the_default_handler_gets_both_when_a_handler_panics() {
 
 //= SPEC.md#x-5
 //= type=test
+//# A handler that panics MUST NOT stop the loop, and the default handler MUST then receive both the
+//# original report and the handler's panic.
 #[test]
 fn x5_the_default_handler_emits_an_error_event() {
     let event_loop = virtual_loop();
@@ -532,6 +558,8 @@ fn x5_the_default_handler_emits_an_error_event() {
 
 //= SPEC.md#x-5
 //= type=test
+//# A handler that panics MUST NOT stop the loop, and the default handler MUST then receive both the
+//# original report and the handler's panic.
 #[test]
 fn x5_a_handler_that_panics_for_every_kind_of_report_stops_nothing() {
     guarded(|| {

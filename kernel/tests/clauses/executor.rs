@@ -57,6 +57,8 @@ fn is_cancelled<T>(result: &Result<T, ResultError>) -> bool {
 
 //= SPEC.md#e-1
 //= type=test
+//# A pool MUST refuse zero workers and work after shutdown, each with its own error, and the
+//# refused work MUST NOT run.
 #[test]
 fn e1_zero_workers() {
     let refused = ThreadPoolExecutor::builder().max_workers(0).build();
@@ -65,6 +67,8 @@ fn e1_zero_workers() {
 
 //= SPEC.md#e-1
 //= type=test
+//# A pool MUST refuse zero workers and work after shutdown, each with its own error, and the
+//# refused work MUST NOT run.
 #[test]
 fn e1_work_after_shutdown_is_refused_and_dropped_unrun() {
     let pool = pool_of(1);
@@ -87,8 +91,12 @@ fn e1_work_after_shutdown_is_refused_and_dropped_unrun() {
 
 //= SPEC.md#e-1
 //= type=test
+//# A pool MUST refuse zero workers and work after shutdown, each with its own error, and the
+//# refused work MUST NOT run.
 //= SPEC.md#u-4
 //= type=test
+//# `run_in_executor` MUST return its errors at the call, and otherwise a loop future of the work's
+//# outcome.
 #[test]
 fn e1_the_loop_passes_the_refusal_on() {
     let event_loop = virtual_loop();
@@ -100,6 +108,8 @@ fn e1_the_loop_passes_the_refusal_on() {
 
 //= SPEC.md#e-1
 //= type=test
+//# A pool MUST refuse zero workers and work after shutdown, each with its own error, and the
+//# refused work MUST NOT run.
 #[test]
 fn e1_submissions_race_the_shutdown() {
     for _ in 0..50 {
@@ -137,6 +147,8 @@ fn e1_submissions_race_the_shutdown() {
 
 //= SPEC.md#e-2
 //= type=test
+//# Work MUST start in the order of submission, and a worker MUST be started only when none is idle
+//# and the limit is not reached.
 #[test]
 fn e2_work_starts_in_the_order_of_submission() {
     let pool = pool_of(1);
@@ -158,6 +170,8 @@ fn e2_work_starts_in_the_order_of_submission() {
 
 //= SPEC.md#e-2
 //= type=test
+//# Work MUST start in the order of submission, and a worker MUST be started only when none is idle
+//# and the limit is not reached.
 #[test]
 fn e2_workers_are_started_one_by_one_up_to_the_limit() {
     let pool = pool_of(3);
@@ -179,6 +193,8 @@ fn e2_workers_are_started_one_by_one_up_to_the_limit() {
 
 //= SPEC.md#e-2
 //= type=test
+//# Work MUST start in the order of submission, and a worker MUST be started only when none is idle
+//# and the limit is not reached.
 #[test]
 fn e2_an_idle_worker_is_used_again() {
     const LIMIT: usize = 200;
@@ -197,6 +213,8 @@ fn e2_an_idle_worker_is_used_again() {
 
 //= SPEC.md#e-2
 //= type=test
+//# Work MUST start in the order of submission, and a worker MUST be started only when none is idle
+//# and the limit is not reached.
 #[test]
 fn e2_two_submissions_do_not_count_on_one_idle_worker() {
     for round in 0..100 {
@@ -216,6 +234,8 @@ fn e2_two_submissions_do_not_count_on_one_idle_worker() {
 
 //= SPEC.md#e-2
 //= type=test
+//# Work MUST start in the order of submission, and a worker MUST be started only when none is idle
+//# and the limit is not reached.
 #[test]
 fn e2_workers_are_named() {
     let pool =
@@ -229,8 +249,11 @@ fn e2_workers_are_named() {
 
 //= SPEC.md#e-3
 //= type=test
+//# A function that panics MUST fail only its own future; the worker goes on.
 //= SPEC.md#x-2
 //= type=test
+//# A panic in a coroutine, callback, factory or executor function MUST become an `Exception` that
+//# carries the panic's payload and, when a message is known, its text.
 #[test]
 fn e3_a_panic_fails_its_own_future_and_the_worker_goes_on() {
     let pool = pool_of(1);
@@ -248,8 +271,11 @@ fn e3_a_panic_fails_its_own_future_and_the_worker_goes_on() {
 
 //= SPEC.md#e-3
 //= type=test
+//# A function that panics MUST fail only its own future; the worker goes on.
 //= SPEC.md#f-13
 //= type=test
+//# A done-callback that panics MUST NOT keep its siblings from running and MUST NOT change the
+//# outcome.
 #[test]
 fn e3_a_callback_that_panics_spares_the_worker() {
     let pool = pool_of(1);
@@ -274,8 +300,11 @@ impl Drop for PanicsWhenDropped {
 
 //= SPEC.md#e-3
 //= type=test
+//# A function that panics MUST fail only its own future; the worker goes on.
 //= SPEC.md#e-4
 //= type=test
+//# Work whose future was cancelled before a worker picked it up MUST NOT run, and its future MUST
+//# be marked ended.
 #[test]
 fn e3_what_panics_when_dropped_spares_the_worker() {
     let pool = pool_of(1);
@@ -300,6 +329,8 @@ fn e3_what_panics_when_dropped_spares_the_worker() {
 
 //= SPEC.md#e-4
 //= type=test
+//# Work whose future was cancelled before a worker picked it up MUST NOT run, and its future MUST
+//# be marked ended.
 #[test]
 fn e4_cancelled_before_a_worker_picked_it_up() {
     let pool = pool_of(1);
@@ -324,8 +355,12 @@ fn e4_cancelled_before_a_worker_picked_it_up() {
 
 //= SPEC.md#e-4
 //= type=test
+//# Work whose future was cancelled before a worker picked it up MUST NOT run, and its future MUST
+//# be marked ended.
 //= SPEC.md#f-5
 //= type=test
+//# `set_running_or_notify_cancel` MUST answer true at most once, and after it did the future cannot
+//# be cancelled any more.
 #[test]
 fn e4_work_that_began_cannot_be_cancelled() {
     let pool = pool_of(1);
@@ -337,6 +372,8 @@ fn e4_work_that_began_cannot_be_cancelled() {
 
 //= SPEC.md#e-4
 //= type=test
+//# Work whose future was cancelled before a worker picked it up MUST NOT run, and its future MUST
+//# be marked ended.
 #[test]
 fn e4_cancel_races_the_worker() {
     let pool = pool_of(1);
@@ -375,6 +412,8 @@ thread_local! {
 
 //= SPEC.md#e-5
 //= type=test
+//# `shutdown` MUST let queued work run, or cancel it when asked to, and when asked to wait MUST
+//# return only after every worker has ended.
 #[test]
 fn e5_shutdown_lets_queued_work_run_and_waits_for_the_workers() {
     let pool = pool_of(1);
@@ -406,6 +445,8 @@ fn e5_shutdown_lets_queued_work_run_and_waits_for_the_workers() {
 
 //= SPEC.md#e-5
 //= type=test
+//# `shutdown` MUST let queued work run, or cancel it when asked to, and when asked to wait MUST
+//# return only after every worker has ended.
 #[test]
 fn e5_shutdown_without_waiting_returns_while_work_goes_on() {
     let pool = pool_of(1);
@@ -422,6 +463,8 @@ fn e5_shutdown_without_waiting_returns_while_work_goes_on() {
 
 //= SPEC.md#e-5
 //= type=test
+//# `shutdown` MUST let queued work run, or cancel it when asked to, and when asked to wait MUST
+//# return only after every worker has ended.
 #[test]
 fn e5_shutdown_wakes_idle_workers() {
     let pool = pool_of(3);
@@ -436,6 +479,8 @@ fn e5_shutdown_wakes_idle_workers() {
 
 //= SPEC.md#e-5
 //= type=test
+//# `shutdown` MUST let queued work run, or cancel it when asked to, and when asked to wait MUST
+//# return only after every worker has ended.
 #[test]
 fn e5_a_pool_that_never_worked_ends_at_once() {
     let pool = pool_of(1);
@@ -446,6 +491,8 @@ fn e5_a_pool_that_never_worked_ends_at_once() {
 
 //= SPEC.md#e-5
 //= type=test
+//# `shutdown` MUST let queued work run, or cancel it when asked to, and when asked to wait MUST
+//# return only after every worker has ended.
 #[test]
 fn e5_dropping_the_pool_lets_queued_work_run() {
     let pool = pool_of(1);
@@ -461,6 +508,8 @@ fn e5_dropping_the_pool_lets_queued_work_run() {
 
 //= SPEC.md#e-5
 //= type=test
+//# `shutdown` MUST let queued work run, or cancel it when asked to, and when asked to wait MUST
+//# return only after every worker has ended.
 #[test]
 fn e5_nobody_can_cancel_the_end_of_a_pool() {
     let pool = pool_of(1);
@@ -482,8 +531,12 @@ fn e5_nobody_can_cancel_the_end_of_a_pool() {
 
 //= SPEC.md#e-6
 //= type=test
+//# `shutdown` with `cancel_futures` MUST release every waiter of the cancelled futures and mark
+//# them ended.
 //= SPEC.md#e-5
 //= type=test
+//# `shutdown` MUST let queued work run, or cancel it when asked to, and when asked to wait MUST
+//# return only after every worker has ended.
 #[test]
 fn e6_cancelled_futures_release_their_waiters_and_have_ended() {
     let pool = pool_of(1);
@@ -522,8 +575,12 @@ fn e6_cancelled_futures_release_their_waiters_and_have_ended() {
 
 //= SPEC.md#e-6
 //= type=test
+//# `shutdown` with `cancel_futures` MUST release every waiter of the cancelled futures and mark
+//# them ended.
 //= SPEC.md#e-5
 //= type=test
+//# `shutdown` MUST let queued work run, or cancel it when asked to, and when asked to wait MUST
+//# return only after every worker has ended.
 #[test]
 fn e6_a_later_shutdown_may_still_cancel() {
     let pool = pool_of(1);
@@ -539,6 +596,8 @@ fn e6_a_later_shutdown_may_still_cancel() {
 
 //= SPEC.md#e-6
 //= type=test
+//# `shutdown` with `cancel_futures` MUST release every waiter of the cancelled futures and mark
+//# them ended.
 #[test]
 fn e6_functions_that_panic_when_dropped_strand_nobody() {
     let pool = pool_of(1);
@@ -568,6 +627,7 @@ fn in_own_worker<R: Clone + Send + 'static>(
 
 //= SPEC.md#e-8
 //= type=test
+//# Waiting for a pool's shutdown from one of its own workers MUST be refused with an error.
 #[test]
 fn e8_shutdown_from_its_own_worker_cannot_wait() {
     let pool = Arc::new(pool_of(2));
@@ -583,6 +643,7 @@ fn e8_shutdown_from_its_own_worker_cannot_wait() {
 
 //= SPEC.md#e-8
 //= type=test
+//# Waiting for a pool's shutdown from one of its own workers MUST be refused with an error.
 #[test]
 fn e8_a_worker_of_another_pool_may_wait() {
     let (pool, other) = (Arc::new(pool_of(1)), pool_of(1));
@@ -595,6 +656,7 @@ fn e8_a_worker_of_another_pool_may_wait() {
 
 //= SPEC.md#e-8
 //= type=test
+//# Waiting for a pool's shutdown from one of its own workers MUST be refused with an error.
 #[test]
 fn e8_a_done_callback_in_its_own_worker_cannot_wait_either() {
     let pool = Arc::new(pool_of(1));
@@ -609,8 +671,11 @@ fn e8_a_done_callback_in_its_own_worker_cannot_wait_either() {
 
 //= SPEC.md#e-8
 //= type=test
+//# Waiting for a pool's shutdown from one of its own workers MUST be refused with an error.
 //= SPEC.md#f-22
 //= type=test
+//# A blocking wait on the loop thread for work of that loop that is not done MUST be refused with
+//# an error.
 #[test]
 fn e8_the_end_of_its_pool_cannot_be_waited_for_by_a_worker() {
     let pool = Arc::new(pool_of(1));
@@ -652,6 +717,8 @@ fn broken_by(exception: &Exception) -> Exception {
 
 //= SPEC.md#e-7
 //= type=test
+//# A failing initializer MUST break the pool: every queued future fails with that reason, also
+//# behind futures that were cancelled meanwhile, and later work is refused.
 #[test]
 fn e7_a_failing_initializer_fails_the_queue_also_behind_cancelled_futures() {
     let (pool, fail) = failing_pool(1);
@@ -689,8 +756,12 @@ fn e7_a_failing_initializer_fails_the_queue_also_behind_cancelled_futures() {
 
 //= SPEC.md#e-7
 //= type=test
+//# A failing initializer MUST break the pool: every queued future fails with that reason, also
+//# behind futures that were cancelled meanwhile, and later work is refused.
 //= SPEC.md#x-2
 //= type=test
+//# A panic in a coroutine, callback, factory or executor function MUST become an `Exception` that
+//# carries the panic's payload and, when a message is known, its text.
 #[test]
 fn e7_a_panicking_initializer_breaks_the_pool_too() {
     let (pool, fail) = failing_pool(1);
@@ -707,6 +778,8 @@ fn e7_a_panicking_initializer_breaks_the_pool_too() {
 
 //= SPEC.md#e-7
 //= type=test
+//# A failing initializer MUST break the pool: every queued future fails with that reason, also
+//# behind futures that were cancelled meanwhile, and later work is refused.
 #[test]
 fn e7_the_pool_ends_although_nobody_shuts_it_down() {
     let (pool, fail) = failing_pool(2);
@@ -723,6 +796,8 @@ fn e7_the_pool_ends_although_nobody_shuts_it_down() {
 
 //= SPEC.md#e-7
 //= type=test
+//# A failing initializer MUST break the pool: every queued future fails with that reason, also
+//# behind futures that were cancelled meanwhile, and later work is refused.
 #[test]
 fn e7_a_later_worker_that_fails_spares_the_work_that_runs() {
     let started = Arc::new(AtomicUsize::new(0));
@@ -746,6 +821,8 @@ fn e7_a_later_worker_that_fails_spares_the_work_that_runs() {
 
 //= SPEC.md#e-7
 //= type=test
+//# A failing initializer MUST break the pool: every queued future fails with that reason, also
+//# behind futures that were cancelled meanwhile, and later work is refused.
 #[test]
 fn e7_the_initializer_runs_in_every_worker_before_its_work() {
     thread_local! {
@@ -766,8 +843,12 @@ fn e7_the_initializer_runs_in_every_worker_before_its_work() {
 
 //= SPEC.md#e-7
 //= type=test
+//# A failing initializer MUST break the pool: every queued future fails with that reason, also
+//# behind futures that were cancelled meanwhile, and later work is refused.
 //= SPEC.md#u-4
 //= type=test
+//# `run_in_executor` MUST return its errors at the call, and otherwise a loop future of the work's
+//# outcome.
 #[test]
 fn e7_work_of_a_loop_in_a_pool_that_breaks() {
     let event_loop = virtual_loop();
@@ -822,6 +903,8 @@ fn take_memory() -> Vec<Vec<u8>> {
 
 //= SPEC.md#e-9
 //= type=test
+//# A pool that cannot start a thread MUST refuse the work if it has no worker, and otherwise leave
+//# it to the workers it has.
 #[cfg(target_os = "linux")]
 #[test]
 fn e9_without_any_worker_the_work_is_refused() {
@@ -849,6 +932,8 @@ fn e9_without_any_worker_the_work_is_refused() {
 
 //= SPEC.md#e-9
 //= type=test
+//# A pool that cannot start a thread MUST refuse the work if it has no worker, and otherwise leave
+//# it to the workers it has.
 #[cfg(target_os = "linux")]
 #[test]
 fn e9_otherwise_it_is_left_to_the_workers_there_are() {
@@ -872,6 +957,8 @@ fn e9_otherwise_it_is_left_to_the_workers_there_are() {
 
 //= SPEC.md#e-10
 //= type=test
+//# `shutdown_default_executor` MUST refuse new default work from the call on, MUST NOT block the
+//# loop, and MUST report a timeout as such.
 #[test]
 fn e10_default_work_is_refused_from_the_call_on() {
     let event_loop = virtual_loop();
@@ -897,6 +984,8 @@ fn e10_default_work_is_refused_from_the_call_on() {
 
 //= SPEC.md#e-10
 //= type=test
+//# `shutdown_default_executor` MUST refuse new default work from the call on, MUST NOT block the
+//# loop, and MUST report a timeout as such.
 #[test]
 fn e10_awaiting_the_shutdown_does_not_block_the_loop() {
     let event_loop = virtual_loop();
@@ -928,6 +1017,8 @@ fn e10_awaiting_the_shutdown_does_not_block_the_loop() {
 
 //= SPEC.md#e-10
 //= type=test
+//# `shutdown_default_executor` MUST refuse new default work from the call on, MUST NOT block the
+//# loop, and MUST report a timeout as such.
 #[test]
 fn e10_a_timeout_is_reported_as_such() {
     let event_loop = EventLoop::new().unwrap();
@@ -945,6 +1036,8 @@ fn e10_a_timeout_is_reported_as_such() {
 
 //= SPEC.md#e-10
 //= type=test
+//# `shutdown_default_executor` MUST refuse new default work from the call on, MUST NOT block the
+//# loop, and MUST report a timeout as such.
 #[test]
 fn e10_a_cancel_of_the_shutdown_is_no_timeout() {
     let event_loop = EventLoop::new().unwrap();
@@ -963,6 +1056,8 @@ fn e10_a_cancel_of_the_shutdown_is_no_timeout() {
 
 //= SPEC.md#e-10
 //= type=test
+//# `shutdown_default_executor` MUST refuse new default work from the call on, MUST NOT block the
+//# loop, and MUST report a timeout as such.
 #[test]
 fn e10_an_executor_of_the_programs_own_is_let_go() {
     let event_loop = virtual_loop();
@@ -980,8 +1075,11 @@ fn e10_an_executor_of_the_programs_own_is_let_go() {
 
 //= SPEC.md#e-10
 //= type=test
+//# `shutdown_default_executor` MUST refuse new default work from the call on, MUST NOT block the
+//# loop, and MUST report a timeout as such.
 //= SPEC.md#s-8
 //= type=test
+//# After close every operation that would schedule work MUST be refused with `LoopClosed`.
 #[test]
 fn e10_a_closed_loop_says_that_it_is_closed() {
     let event_loop = virtual_loop();
@@ -996,8 +1094,10 @@ fn e10_a_closed_loop_says_that_it_is_closed() {
 
 //= SPEC.md#f-7
 //= type=test
+//# A producer dropped without completing MUST finish the future with an error that says so.
 //= SPEC.md#e-3
 //= type=test
+//# A function that panics MUST fail only its own future; the worker goes on.
 #[test]
 fn f7_work_that_an_executor_loses_fails_its_future() {
     struct Loses;
@@ -1014,6 +1114,8 @@ fn f7_work_that_an_executor_loses_fails_its_future() {
 
 //= SPEC.md#e-7
 //= type=test
+//# A failing initializer MUST break the pool: every queued future fails with that reason, also
+//# behind futures that were cancelled meanwhile, and later work is refused.
 #[test]
 fn e7_the_reason_is_told_as_an_event() {
     let (work, future) = Work::new(|| Ok(7));

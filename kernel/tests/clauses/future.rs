@@ -41,6 +41,8 @@ impl Wake for Named {
 
 //= SPEC.md#l-1
 //= type=test
+//# A loop future's done-callbacks MUST be queued and never run inside the call that completed it or
+//# added them.
 #[test]
 fn l1_callbacks_are_queued_by_the_completion() {
     for how in ["value", "exception", "cancel", "drop"] {
@@ -66,6 +68,8 @@ fn l1_callbacks_are_queued_by_the_completion() {
 
 //= SPEC.md#l-1
 //= type=test
+//# A loop future's done-callbacks MUST be queued and never run inside the call that completed it or
+//# added them.
 #[test]
 fn l1_a_callback_added_to_a_done_future_is_queued() {
     let event_loop = virtual_loop();
@@ -82,6 +86,8 @@ fn l1_a_callback_added_to_a_done_future_is_queued() {
 
 //= SPEC.md#l-1
 //= type=test
+//# A loop future's done-callbacks MUST be queued and never run inside the call that completed it or
+//# added them.
 #[test]
 fn l1_a_callback_that_completes_another_future_runs_none_of_its_callbacks() {
     let event_loop = virtual_loop();
@@ -104,6 +110,7 @@ fn l1_a_callback_that_completes_another_future_runs_none_of_its_callbacks() {
 
 //= SPEC.md#l-2
 //= type=test
+//# Callbacks and awaiters of one loop future MUST be served in the order in which they came.
 #[test]
 fn l2_callbacks_and_awaiters_are_served_as_they_came() {
     let event_loop = virtual_loop();
@@ -130,6 +137,7 @@ fn l2_callbacks_and_awaiters_are_served_as_they_came() {
 
 //= SPEC.md#l-2
 //= type=test
+//# Callbacks and awaiters of one loop future MUST be served in the order in which they came.
 #[test]
 fn l2_an_awaiter_polled_again_keeps_its_place() {
     let event_loop = virtual_loop();
@@ -146,6 +154,7 @@ fn l2_an_awaiter_polled_again_keeps_its_place() {
 
 //= SPEC.md#l-2
 //= type=test
+//# Callbacks and awaiters of one loop future MUST be served in the order in which they came.
 #[test]
 fn l2_an_awaiter_that_left_is_not_served() {
     let event_loop = virtual_loop();
@@ -171,6 +180,7 @@ impl Wake for PanickingWaker {
 
 //= SPEC.md#l-2
 //= type=test
+//# Callbacks and awaiters of one loop future MUST be served in the order in which they came.
 #[test]
 fn l2_a_waker_that_panics_keeps_nobody_from_being_served() {
     let event_loop = virtual_loop();
@@ -189,6 +199,8 @@ fn l2_a_waker_that_panics_keeps_nobody_from_being_served() {
 
 //= SPEC.md#l-3
 //= type=test
+//# `set_result`, `set_exception` and `cancel` on a loop future that is done MUST be refused and
+//# change nothing.
 #[test]
 fn l3_completion_of_a_done_future_is_refused_and_given_back() {
     for how in ["value", "exception", "cancel"] {
@@ -232,6 +244,7 @@ fn l3_completion_of_a_done_future_is_refused_and_given_back() {
 
 //= SPEC.md#l-4
 //= type=test
+//# Reading the result of a pending loop future MUST be an error and MUST NOT block.
 #[test]
 fn l4_the_result_of_a_pending_future_is_an_error() {
     let event_loop = virtual_loop();
@@ -247,6 +260,7 @@ fn l4_the_result_of_a_pending_future_is_an_error() {
 
 //= SPEC.md#l-4
 //= type=test
+//# Reading the result of a pending loop future MUST be an error and MUST NOT block.
 #[test]
 fn l4_a_cancelled_future_says_so() {
     let event_loop = virtual_loop();
@@ -262,6 +276,8 @@ fn l4_a_cancelled_future_says_so() {
 
 //= SPEC.md#l-5
 //= type=test
+//# An exception that nobody retrieved MUST be reported to the exception handler when the last
+//# handle of its future is dropped.
 #[test]
 fn l5_a_lost_exception_is_reported_when_the_last_handle_goes() {
     let event_loop = virtual_loop();
@@ -285,6 +301,8 @@ fn l5_a_lost_exception_is_reported_when_the_last_handle_goes() {
 
 //= SPEC.md#l-5
 //= type=test
+//# An exception that nobody retrieved MUST be reported to the exception handler when the last
+//# handle of its future is dropped.
 #[test]
 fn l5_an_exception_that_somebody_saw_is_not_reported() {
     type Look = fn(&EventLoop, LoopFuture<u32>);
@@ -315,6 +333,8 @@ fn l5_an_exception_that_somebody_saw_is_not_reported() {
 
 //= SPEC.md#l-5
 //= type=test
+//# An exception that nobody retrieved MUST be reported to the exception handler when the last
+//# handle of its future is dropped.
 #[test]
 fn l5_values_and_cancellations_are_not_reported() {
     let event_loop = virtual_loop();
@@ -331,6 +351,8 @@ fn l5_values_and_cancellations_are_not_reported() {
 
 //= SPEC.md#l-5
 //= type=test
+//# An exception that nobody retrieved MUST be reported to the exception handler when the last
+//# handle of its future is dropped.
 #[test]
 fn l5_a_producer_that_is_lost_behind_the_last_handle_is_reported() {
     let event_loop = virtual_loop();
@@ -345,6 +367,8 @@ fn l5_a_producer_that_is_lost_behind_the_last_handle_is_reported() {
 
 //= SPEC.md#l-5
 //= type=test
+//# An exception that nobody retrieved MUST be reported to the exception handler when the last
+//# handle of its future is dropped.
 #[test]
 fn l5_a_report_that_the_loop_had_no_turn_for_is_made_by_close() {
     let event_loop = virtual_loop();
@@ -356,10 +380,30 @@ fn l5_a_report_that_the_loop_had_no_turn_for_is_made_by_close() {
     assert_eq!(reports.entries().len(), 1);
 }
 
+//= SPEC.md#l-5
+//= type=test
+//# An exception that nobody retrieved MUST be reported to the exception handler when the last
+//# handle of its future is dropped.
+#[test]
+fn l5_a_failure_of_work_whose_future_was_let_go_is_reported() {
+    let event_loop = virtual_loop();
+    let reports = record_reports(&event_loop);
+    let shelf = Shelf::default();
+    let lost = Exception::new("lost");
+    let raised = lost.clone();
+    drop(event_loop.run_in_executor(Some(&shelf), || Err::<u32, _>(raised)).unwrap());
+    shelf.0.lock().unwrap().remove(0).run();
+    turn(&event_loop);
+    turn(&event_loop);
+    assert_eq!(reports.entries().len(), 1);
+    assert!(reports.entries()[0].exception.as_ref().unwrap().same_object(&lost));
+}
+
 // L-6, L-7: awaiting
 
 //= SPEC.md#l-6
 //= type=test
+//# Awaiting a loop future that is done MUST NOT suspend.
 #[test]
 fn l6_awaiting_a_done_future_does_not_suspend() {
     let event_loop = virtual_loop();
@@ -393,6 +437,7 @@ fn l6_awaiting_a_done_future_does_not_suspend() {
 
 //= SPEC.md#l-7
 //= type=test
+//# A task of another loop that awaits the future MUST get an error and MUST NOT be suspended on it.
 #[test]
 fn l7_a_task_of_another_loop_is_refused() {
     for done in [false, true] {
@@ -418,6 +463,7 @@ fn l7_a_task_of_another_loop_is_refused() {
 
 //= SPEC.md#l-7
 //= type=test
+//# A task of another loop that awaits the future MUST get an error and MUST NOT be suspended on it.
 #[test]
 fn l7_a_task_of_another_loop_is_refused_as_an_awaitable_too() {
     let (here, there) = (virtual_loop(), virtual_loop());
@@ -431,6 +477,7 @@ fn l7_a_task_of_another_loop_is_refused_as_an_awaitable_too() {
 
 //= SPEC.md#l-7
 //= type=test
+//# A task of another loop that awaits the future MUST get an error and MUST NOT be suspended on it.
 #[test]
 fn l7_no_scope_hides_that_the_loop_is_another() {
     let (here, there) = (virtual_loop(), virtual_loop());
@@ -448,6 +495,7 @@ fn l7_no_scope_hides_that_the_loop_is_another() {
 
 //= SPEC.md#l-7
 //= type=test
+//# A task of another loop that awaits the future MUST get an error and MUST NOT be suspended on it.
 #[test]
 fn l7_a_pending_cancel_does_not_reach_the_foreign_future() {
     let (here, there) = (virtual_loop(), virtual_loop());
@@ -485,6 +533,8 @@ fn ended_by_close(future: &LoopFuture<u32>) -> bool {
 
 //= SPEC.md#l-8
 //= type=test
+//# Closing the loop MUST end a pending loop future that the kernel made, with an error that says
+//# so.
 #[test]
 fn l8_close_ends_futures_of_executors_and_wrapped_ones() {
     let event_loop = virtual_loop();
@@ -501,6 +551,8 @@ fn l8_close_ends_futures_of_executors_and_wrapped_ones() {
 
 //= SPEC.md#l-8
 //= type=test
+//# Closing the loop MUST end a pending loop future that the kernel made, with an error that says
+//# so.
 #[test]
 fn l8_dropping_the_loop_ends_them_as_well() {
     let event_loop = virtual_loop();
@@ -512,8 +564,12 @@ fn l8_dropping_the_loop_ends_them_as_well() {
 
 //= SPEC.md#l-8
 //= type=test
+//# Closing the loop MUST end a pending loop future that the kernel made, with an error that says
+//# so.
 //= SPEC.md#l-5
 //= type=test
+//# An exception that nobody retrieved MUST be reported to the exception handler when the last
+//# handle of its future is dropped.
 #[test]
 fn l8_the_end_by_close_is_not_reported() {
     let event_loop = virtual_loop();
@@ -526,6 +582,8 @@ fn l8_the_end_by_close_is_not_reported() {
 
 //= SPEC.md#l-8
 //= type=test
+//# Closing the loop MUST end a pending loop future that the kernel made, with an error that says
+//# so.
 #[test]
 fn l8_a_producer_dropped_on_an_open_loop_is_another_error() {
     let event_loop = virtual_loop();
@@ -539,6 +597,8 @@ fn l8_a_producer_dropped_on_an_open_loop_is_another_error() {
 
 //= SPEC.md#l-8
 //= type=test
+//# Closing the loop MUST end a pending loop future that the kernel made, with an error that says
+//# so.
 #[test]
 fn l8_a_future_whose_producer_is_the_programs_own_stays() {
     let event_loop = virtual_loop();
@@ -551,8 +611,11 @@ fn l8_a_future_whose_producer_is_the_programs_own_stays() {
 
 //= SPEC.md#l-3
 //= type=test
+//# `set_result`, `set_exception` and `cancel` on a loop future that is done MUST be refused and
+//# change nothing.
 //= SPEC.md#l-6
 //= type=test
+//# Awaiting a loop future that is done MUST NOT suspend.
 #[test]
 fn l3_cancelling_the_awaiting_task_cancels_the_future() {
     let event_loop = virtual_loop();

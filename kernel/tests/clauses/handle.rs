@@ -55,6 +55,7 @@ impl Four {
 
 //= SPEC.md#h-1
 //= type=test
+//# A handle that was cancelled before its callback began MUST never run it.
 #[test]
 fn h1_a_cancelled_callback_never_runs() {
     let event_loop = virtual_loop();
@@ -67,6 +68,7 @@ fn h1_a_cancelled_callback_never_runs() {
 
 //= SPEC.md#h-1
 //= type=test
+//# A handle that was cancelled before its callback began MUST never run it.
 #[test]
 fn h1_cancelled_by_an_earlier_callback_of_its_own_batch() {
     let event_loop = virtual_loop();
@@ -86,6 +88,7 @@ fn h1_cancelled_by_an_earlier_callback_of_its_own_batch() {
 
 //= SPEC.md#h-1
 //= type=test
+//# A handle that was cancelled before its callback began MUST never run it.
 #[test]
 fn h1_cancelled_by_another_thread_while_its_batch_runs() {
     let event_loop = real_loop();
@@ -104,6 +107,8 @@ fn h1_cancelled_by_another_thread_while_its_batch_runs() {
 
 //= SPEC.md#h-2
 //= type=test
+//# Cancelling a handle MUST drop its callback, with everything the callback owns, before the call
+//# returns.
 #[test]
 fn h2_cancel_drops_the_callback_before_it_returns() {
     let event_loop = virtual_loop();
@@ -125,6 +130,8 @@ fn h2_cancel_drops_the_callback_before_it_returns() {
 
 //= SPEC.md#h-2
 //= type=test
+//# Cancelling a handle MUST drop its callback, with everything the callback owns, before the call
+//# returns.
 #[test]
 fn h2_what_the_callback_owns_is_dropped_with_nothing_held() {
     guarded(|| {
@@ -163,6 +170,8 @@ fn h2_what_the_callback_owns_is_dropped_with_nothing_held() {
 
 //= SPEC.md#h-3
 //= type=test
+//# Cancelling a handle MUST be idempotent, and MUST return whether this call prevented the
+//# callback.
 #[test]
 fn h3_the_first_cancel_is_told_that_it_prevented_the_callback() {
     let event_loop = virtual_loop();
@@ -178,6 +187,8 @@ fn h3_the_first_cancel_is_told_that_it_prevented_the_callback() {
 
 //= SPEC.md#h-3
 //= type=test
+//# Cancelling a handle MUST be idempotent, and MUST return whether this call prevented the
+//# callback.
 #[test]
 fn h3_a_cancel_that_comes_too_late_prevents_nothing() {
     let event_loop = virtual_loop();
@@ -193,6 +204,8 @@ fn h3_a_cancel_that_comes_too_late_prevents_nothing() {
 
 //= SPEC.md#h-3
 //= type=test
+//# Cancelling a handle MUST be idempotent, and MUST return whether this call prevented the
+//# callback.
 #[test]
 fn h3_a_running_callback_cannot_prevent_itself() {
     let event_loop = virtual_loop();
@@ -212,8 +225,11 @@ fn h3_a_running_callback_cannot_prevent_itself() {
 
 //= SPEC.md#h-1
 //= type=test
+//# A handle that was cancelled before its callback began MUST never run it.
 //= SPEC.md#h-3
 //= type=test
+//# Cancelling a handle MUST be idempotent, and MUST return whether this call prevented the
+//# callback.
 #[test]
 fn h3_of_racing_cancels_and_the_run_exactly_one_wins() {
     let running = LoopThread::start();
@@ -251,6 +267,7 @@ fn h3_of_racing_cancels_and_the_run_exactly_one_wins() {
 
 //= SPEC.md#h-4
 //= type=test
+//# Cancelling a handle whose callback is running MUST NOT wait for it.
 #[test]
 fn h4_cancel_returns_while_the_callback_runs() {
     guarded(|| {
@@ -275,6 +292,7 @@ fn h4_cancel_returns_while_the_callback_runs() {
 
 //= SPEC.md#h-4
 //= type=test
+//# Cancelling a handle whose callback is running MUST NOT wait for it.
 #[test]
 fn h4_cancel_of_a_timer_returns_while_it_runs() {
     guarded(|| {

@@ -28,6 +28,7 @@ macro_rules! assert_is_not {
 
 //= SPEC.md#g-1
 //= type=test
+//# A loop handle MUST offer only operations that any thread may call.
 #[test]
 fn g1_only_what_any_thread_may_use_can_cross_threads() {
     fn crosses<T: Send + Sync>() {}
@@ -46,6 +47,7 @@ fn g1_only_what_any_thread_may_use_can_cross_threads() {
 
 //= SPEC.md#g-1
 //= type=test
+//# A loop handle MUST offer only operations that any thread may call.
 #[test]
 fn g1_a_handle_names_its_loop_and_does_not_keep_it_open() {
     let (one, other) = (virtual_loop(), virtual_loop());
@@ -60,6 +62,8 @@ fn g1_a_handle_names_its_loop_and_does_not_keep_it_open() {
 
 //= SPEC.md#g-2
 //= type=test
+//# `stop` from any thread MUST wake the loop and MUST end the run after the batch in which it is
+//# reached.
 #[test]
 fn g2_stop_ends_an_endless_sleep() {
     guarded(|| {
@@ -82,6 +86,8 @@ fn g2_stop_ends_an_endless_sleep() {
 
 //= SPEC.md#g-2
 //= type=test
+//# `stop` from any thread MUST wake the loop and MUST end the run after the batch in which it is
+//# reached.
 #[test]
 fn g2_stop_wakes_a_loop_however_it_races_its_sleep() {
     for _ in 0..200 {
@@ -91,6 +97,8 @@ fn g2_stop_wakes_a_loop_however_it_races_its_sleep() {
 
 //= SPEC.md#g-2
 //= type=test
+//# `stop` from any thread MUST wake the loop and MUST end the run after the batch in which it is
+//# reached.
 #[test]
 fn g2_stop_ends_the_run_after_the_batch_in_which_it_is_reached() {
     let event_loop = virtual_loop();
@@ -125,6 +133,8 @@ fn g2_stop_ends_the_run_after_the_batch_in_which_it_is_reached() {
 
 //= SPEC.md#g-2
 //= type=test
+//# `stop` from any thread MUST wake the loop and MUST end the run after the batch in which it is
+//# reached.
 #[test]
 fn g2_what_the_stopping_thread_posted_before_runs_first() {
     for round in 0..300 {
@@ -141,6 +151,8 @@ fn g2_what_the_stopping_thread_posted_before_runs_first() {
 
 //= SPEC.md#g-2
 //= type=test
+//# `stop` from any thread MUST wake the loop and MUST end the run after the batch in which it is
+//# reached.
 #[test]
 fn g2_stop_ends_a_run_until_complete() {
     let event_loop = virtual_loop();
@@ -160,6 +172,7 @@ fn g2_stop_ends_a_run_until_complete() {
 
 //= SPEC.md#g-3
 //= type=test
+//# `is_running` and `is_closed` MUST answer for the moment of the call, from any thread.
 #[test]
 fn g3_the_answers_are_those_of_the_moment() {
     guarded(|| {
@@ -217,6 +230,7 @@ fn g3_the_answers_are_those_of_the_moment() {
 
 //= SPEC.md#g-3
 //= type=test
+//# `is_running` and `is_closed` MUST answer for the moment of the call, from any thread.
 #[test]
 fn g3_a_sleeping_loop_is_running() {
     let running = LoopThread::start();
@@ -234,8 +248,11 @@ fn g3_a_sleeping_loop_is_running() {
 
 //= SPEC.md#g-2
 //= type=test
+//# `stop` from any thread MUST wake the loop and MUST end the run after the batch in which it is
+//# reached.
 //= SPEC.md#s-8
 //= type=test
+//# After close every operation that would schedule work MUST be refused with `LoopClosed`.
 #[test]
 fn g2_after_close_every_request_is_refused() {
     let event_loop = virtual_loop();

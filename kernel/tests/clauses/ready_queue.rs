@@ -30,6 +30,7 @@ where
 
 //= SPEC.md#q-1
 //= type=test
+//# If scheduling A happened before scheduling B, by whatever threads, then A MUST run before B.
 #[test]
 fn q1_one_order_for_callbacks_posts_steps_and_completions() {
     let event_loop = virtual_loop();
@@ -58,6 +59,7 @@ fn q1_one_order_for_callbacks_posts_steps_and_completions() {
 
 //= SPEC.md#q-1
 //= type=test
+//# If scheduling A happened before scheduling B, by whatever threads, then A MUST run before B.
 #[test]
 fn q1_a_post_that_happened_before_is_ahead_while_the_loop_runs() {
     let event_loop = virtual_loop();
@@ -97,6 +99,7 @@ fn q1_a_post_that_happened_before_is_ahead_while_the_loop_runs() {
 
 //= SPEC.md#q-1
 //= type=test
+//# If scheduling A happened before scheduling B, by whatever threads, then A MUST run before B.
 #[test]
 fn q1_a_wake_by_another_thread_keeps_its_place() {
     let event_loop = virtual_loop();
@@ -141,6 +144,7 @@ fn q1_a_wake_by_another_thread_keeps_its_place() {
 
 //= SPEC.md#q-1
 //= type=test
+//# If scheduling A happened before scheduling B, by whatever threads, then A MUST run before B.
 #[test]
 fn q1_an_order_of_posts_through_several_threads_is_kept() {
     const ROUNDS: usize = 2_000;
@@ -171,6 +175,8 @@ fn q1_an_order_of_posts_through_several_threads_is_kept() {
 
 //= SPEC.md#q-2
 //= type=test
+//# An iteration MUST run exactly the entries that were queued when its batch began; what is queued
+//# during the batch MUST wait for the next iteration.
 #[test]
 fn q2_what_is_queued_during_the_batch_waits_for_the_next() {
     let event_loop = virtual_loop();
@@ -198,6 +204,8 @@ fn q2_what_is_queued_during_the_batch_waits_for_the_next() {
 
 //= SPEC.md#q-2
 //= type=test
+//# An iteration MUST run exactly the entries that were queued when its batch began; what is queued
+//# during the batch MUST wait for the next iteration.
 #[test]
 fn q2_a_callback_that_reschedules_itself_starves_nobody() {
     fn again(count: &Rc<Cell<u32>>) {
@@ -230,6 +238,8 @@ fn q2_a_callback_that_reschedules_itself_starves_nobody() {
 
 //= SPEC.md#q-2
 //= type=test
+//# An iteration MUST run exactly the entries that were queued when its batch began; what is queued
+//# during the batch MUST wait for the next iteration.
 #[test]
 fn q2_a_cancelled_entry_does_not_pull_one_in_from_the_next_batch() {
     let event_loop = virtual_loop();
@@ -252,6 +262,8 @@ fn q2_a_cancelled_entry_does_not_pull_one_in_from_the_next_batch() {
 
 //= SPEC.md#q-3
 //= type=test
+//# Within one iteration, entries queued before the sleep MUST run before descriptors that became
+//# ready, and these before timers that became due.
 #[test]
 fn q3_queued_before_descriptors_before_timers() {
     let event_loop = virtual_loop();
@@ -281,6 +293,8 @@ fn q3_queued_before_descriptors_before_timers() {
 
 //= SPEC.md#q-4
 //= type=test
+//# A callback that panics MUST be reported to the exception handler, and the rest of the batch MUST
+//# run.
 #[test]
 fn q4_a_panicking_callback_is_reported_and_the_batch_goes_on() {
     fn panicking(name: &'static str) -> impl FnMut() + Send + 'static {
@@ -322,6 +336,8 @@ fn q4_a_panicking_callback_is_reported_and_the_batch_goes_on() {
 
 //= SPEC.md#q-4
 //= type=test
+//# A callback that panics MUST be reported to the exception handler, and the rest of the batch MUST
+//# run.
 #[test]
 fn q4_what_panics_when_it_is_dropped_does_not_leave_the_loop() {
     fn bomb() -> OnDrop<impl FnMut()> {
@@ -354,6 +370,7 @@ fn q4_what_panics_when_it_is_dropped_does_not_leave_the_loop() {
 
 //= SPEC.md#q-5
 //= type=test
+//# An accepted callback that is not cancelled MUST run exactly once if the loop goes on to run.
 #[test]
 fn q5_every_accepted_callback_runs_once_through_stops_and_runs() {
     const POSTS: usize = 400;
@@ -391,6 +408,7 @@ fn q5_every_accepted_callback_runs_once_through_stops_and_runs() {
 
 //= SPEC.md#q-5
 //= type=test
+//# An accepted callback that is not cancelled MUST run exactly once if the loop goes on to run.
 #[test]
 fn q5_what_an_exit_left_behind_runs_once() {
     let event_loop = virtual_loop();
@@ -418,6 +436,7 @@ fn q5_what_an_exit_left_behind_runs_once() {
 
 //= SPEC.md#q-5
 //= type=test
+//# An accepted callback that is not cancelled MUST run exactly once if the loop goes on to run.
 #[test]
 fn q5_a_task_step_runs_once_for_each_wake() {
     let event_loop = virtual_loop();

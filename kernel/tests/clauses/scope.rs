@@ -89,6 +89,8 @@ fn endless(event_loop: &EventLoop) -> Vec<(&'static str, Boxed<()>)> {
 
 //= SPEC.md#o-1
 //= type=test
+//# A `timeout` that expires MUST cancel what it encloses and turn that cancel, and no other, into
+//# its own error.
 #[test]
 fn o1_the_time_is_up_and_the_cancel_is_used_up() {
     for index in 0..endless(&virtual_loop()).len() {
@@ -112,6 +114,8 @@ fn o1_the_time_is_up_and_the_cancel_is_used_up() {
 
 //= SPEC.md#o-1
 //= type=test
+//# A `timeout` that expires MUST cancel what it encloses and turn that cancel, and no other, into
+//# its own error.
 #[test]
 fn o1_what_is_enclosed_is_cancelled_at_its_await_and_may_clean_up() {
     let event_loop = virtual_loop();
@@ -132,6 +136,8 @@ fn o1_what_is_enclosed_is_cancelled_at_its_await_and_may_clean_up() {
 
 //= SPEC.md#o-1
 //= type=test
+//# A `timeout` that expires MUST cancel what it encloses and turn that cancel, and no other, into
+//# its own error.
 #[test]
 fn o1_the_scope_is_left_when_the_cleanup_has_ended() {
     let event_loop = virtual_loop();
@@ -148,6 +154,8 @@ fn o1_the_scope_is_left_when_the_cleanup_has_ended() {
 
 //= SPEC.md#o-1
 //= type=test
+//# A `timeout` that expires MUST cancel what it encloses and turn that cancel, and no other, into
+//# its own error.
 #[test]
 fn o1_in_time_nothing_is_left_of_the_limit() {
     let event_loop = virtual_loop();
@@ -164,6 +172,8 @@ fn o1_in_time_nothing_is_left_of_the_limit() {
 
 //= SPEC.md#o-1
 //= type=test
+//# A `timeout` that expires MUST cancel what it encloses and turn that cancel, and no other, into
+//# its own error.
 #[test]
 fn o1_a_scope_that_is_dropped_withdraws_its_timer_and_its_cancel() {
     let event_loop = virtual_loop();
@@ -185,6 +195,8 @@ fn o1_a_scope_that_is_dropped_withdraws_its_timer_and_its_cancel() {
 
 //= SPEC.md#o-1
 //= type=test
+//# A `timeout` that expires MUST cancel what it encloses and turn that cancel, and no other, into
+//# its own error.
 #[test]
 fn o1_an_expired_scope_that_is_dropped_takes_its_cancel_along() {
     let event_loop = virtual_loop();
@@ -225,6 +237,8 @@ async fn shield_from_cancel(future: loopgate::LoopFuture<()>) {
 
 //= SPEC.md#o-1
 //= type=test
+//# A `timeout` that expires MUST cancel what it encloses and turn that cancel, and no other, into
+//# its own error.
 #[test]
 fn o1_a_cancelled_that_is_not_its_own_passes_through() {
     let event_loop = virtual_loop();
@@ -245,6 +259,8 @@ fn o1_a_cancelled_that_is_not_its_own_passes_through() {
 
 //= SPEC.md#o-1
 //= type=test
+//# A `timeout` that expires MUST cancel what it encloses and turn that cancel, and no other, into
+//# its own error.
 #[test]
 fn o1_a_timeout_error_of_the_work_is_the_works() {
     let event_loop = virtual_loop();
@@ -259,6 +275,8 @@ fn o1_a_timeout_error_of_the_work_is_the_works() {
 
 //= SPEC.md#o-1
 //= type=test
+//# A `timeout` that expires MUST cancel what it encloses and turn that cancel, and no other, into
+//# its own error.
 #[test]
 fn o1_an_expiry_cancels_nothing_beside_its_scope() {
     // Two limits in one task, side by side; each polled first once.
@@ -287,6 +305,8 @@ fn o1_an_expiry_cancels_nothing_beside_its_scope() {
 
 //= SPEC.md#o-1
 //= type=test
+//# A `timeout` that expires MUST cancel what it encloses and turn that cancel, and no other, into
+//# its own error.
 #[test]
 fn o1_limits_side_by_side_each_convert_their_own() {
     // The second expires while the first is still cleaning up.
@@ -311,6 +331,8 @@ fn o1_limits_side_by_side_each_convert_their_own() {
 
 //= SPEC.md#o-1
 //= type=test
+//# A `timeout` that expires MUST cancel what it encloses and turn that cancel, and no other, into
+//# its own error.
 #[test]
 fn o1_an_expiry_leaves_a_foreign_awaitable_beside_its_scope_alone() {
     let event_loop = virtual_loop();
@@ -329,6 +351,8 @@ fn o1_an_expiry_leaves_a_foreign_awaitable_beside_its_scope_alone() {
 
 //= SPEC.md#o-1
 //= type=test
+//# A `timeout` that expires MUST cancel what it encloses and turn that cancel, and no other, into
+//# its own error.
 #[test]
 fn o1_tasks_that_wait_for_each_other_run_out_of_time() {
     let event_loop = virtual_loop();
@@ -346,6 +370,8 @@ fn o1_tasks_that_wait_for_each_other_run_out_of_time() {
 
 //= SPEC.md#o-1
 //= type=test
+//# A `timeout` that expires MUST cancel what it encloses and turn that cancel, and no other, into
+//# its own error.
 #[test]
 fn o1_a_limit_needs_a_task_and_a_loop_and_a_moment_within_range() {
     let mut outside = pin!(timeout(secs(1), sleep(secs(1))));
@@ -412,6 +438,8 @@ fn limited(event_loop: &EventLoop, inner: Boxed<()>) -> Task<Option<String>> {
 
 //= SPEC.md#o-2
 //= type=test
+//# A foreign cancel that arrives in addition to the expiry MUST win: the scope yields
+//# `Err(Cancelled)`.
 #[test]
 fn o2_a_foreign_cancel_in_the_iteration_of_the_expiry_wins() {
     for before in [true, false] {
@@ -426,6 +454,8 @@ fn o2_a_foreign_cancel_in_the_iteration_of_the_expiry_wins() {
 
 //= SPEC.md#o-2
 //= type=test
+//# A foreign cancel that arrives in addition to the expiry MUST win: the scope yields
+//# `Err(Cancelled)`.
 #[test]
 fn o2_a_foreign_cancel_before_the_expiry_is_no_timeout() {
     for index in 0..endless(&virtual_loop()).len() {
@@ -444,6 +474,8 @@ fn o2_a_foreign_cancel_before_the_expiry_is_no_timeout() {
 
 //= SPEC.md#o-2
 //= type=test
+//# A foreign cancel that arrives in addition to the expiry MUST win: the scope yields
+//# `Err(Cancelled)`.
 #[test]
 fn o2_a_foreign_cancel_during_the_cleanup_after_an_expiry_wins() {
     let event_loop = virtual_loop();
@@ -465,6 +497,8 @@ fn o2_a_foreign_cancel_during_the_cleanup_after_an_expiry_wins() {
 
 //= SPEC.md#o-2
 //= type=test
+//# A foreign cancel that arrives in addition to the expiry MUST win: the scope yields
+//# `Err(Cancelled)`.
 #[test]
 fn o2_a_cancel_swallowed_before_the_scope_does_not_count_against_it() {
     let event_loop = virtual_loop();
@@ -484,6 +518,8 @@ fn o2_a_cancel_swallowed_before_the_scope_does_not_count_against_it() {
 
 //= SPEC.md#o-2
 //= type=test
+//# A foreign cancel that arrives in addition to the expiry MUST win: the scope yields
+//# `Err(Cancelled)`.
 #[test]
 fn o2_a_foreign_cancel_that_nothing_received_outlives_the_scope() {
     // Inside, a value comes in the iteration of both cancels: the foreign one is for what follows.
@@ -506,10 +542,49 @@ fn o2_a_foreign_cancel_that_nothing_received_outlives_the_scope() {
     assert_eq!((value, message.is_some(), task.cancelling()), (3, true, 1));
 }
 
+//= SPEC.md#o-2
+//= type=test
+//# A foreign cancel that arrives in addition to the expiry MUST win: the scope yields
+//# `Err(Cancelled)`.
+//= SPEC.md#t-12
+//= type=test
+//# `uncancel` MUST lower `cancelling`, not below zero, and at zero MUST withdraw a cancel that was
+//# not yet delivered.
+#[test]
+fn o2_a_foreign_cancel_that_is_taken_back_leaves_the_expiry() {
+    for before in [true, false] {
+        for index in 0..endless(&virtual_loop()).len() {
+            let event_loop = virtual_loop();
+            let (name, inner) = endless(&event_loop).swap_remove(index);
+            let slot: Rc<OnceCell<Task<&'static str>>> = Rc::default();
+            let victim = Rc::clone(&slot);
+            let cancel = move || {
+                let victim = victim.get().unwrap();
+                assert!(victim.cancel());
+                assert_eq!(victim.uncancel(), 0);
+            };
+            let limited = async move { Ok(kind(&timeout(secs(2), inner).await)) };
+            if before {
+                at(&event_loop, 2, cancel);
+                slot.set(event_loop.create_task(limited).unwrap()).unwrap();
+            } else {
+                slot.set(event_loop.create_task(limited).unwrap()).unwrap();
+                turns(&event_loop, 1);
+                at(&event_loop, 2, cancel);
+            }
+            let task = slot.get().unwrap().clone();
+            let ended = finish(&event_loop, task).map_err(|error| error.to_string());
+            assert_eq!(ended, Ok("timeout"), "{name}, before: {before}");
+        }
+    }
+}
+
 // ---- O-3 -----------------------------------------------------------------------------------------------
 
 //= SPEC.md#o-3
 //= type=test
+//# A `timeout` around a foreign awaitable MUST drop only that awaitable when it expires or is
+//# cancelled.
 #[test]
 fn o3_an_expiry_drops_the_foreign_awaitable_and_nothing_else() {
     let event_loop = virtual_loop();
@@ -540,6 +615,8 @@ fn o3_an_expiry_drops_the_foreign_awaitable_and_nothing_else() {
 
 //= SPEC.md#o-3
 //= type=test
+//# A `timeout` around a foreign awaitable MUST drop only that awaitable when it expires or is
+//# cancelled.
 #[test]
 fn o3_a_cancel_drops_the_foreign_awaitable_and_the_coroutine_cleans_up() {
     let event_loop = virtual_loop();
@@ -562,6 +639,8 @@ fn o3_a_cancel_drops_the_foreign_awaitable_and_the_coroutine_cleans_up() {
 
 //= SPEC.md#o-3
 //= type=test
+//# A `timeout` around a foreign awaitable MUST drop only that awaitable when it expires or is
+//# cancelled.
 #[test]
 fn o3_only_the_innermost_scope_is_dropped() {
     let event_loop = virtual_loop();
@@ -581,6 +660,8 @@ fn o3_only_the_innermost_scope_is_dropped() {
 
 //= SPEC.md#o-3
 //= type=test
+//# A `timeout` around a foreign awaitable MUST drop only that awaitable when it expires or is
+//# cancelled.
 #[test]
 fn o3_an_outer_expiry_reaches_a_foreign_awaitable_through_the_inner_scope() {
     let event_loop = virtual_loop();
@@ -598,6 +679,8 @@ fn o3_an_outer_expiry_reaches_a_foreign_awaitable_through_the_inner_scope() {
 
 //= SPEC.md#o-3
 //= type=test
+//# A `timeout` around a foreign awaitable MUST drop only that awaitable when it expires or is
+//# cancelled.
 #[test]
 fn o3_wait_for_drops_a_foreign_awaitable_too() {
     let event_loop = virtual_loop();
@@ -648,6 +731,8 @@ async fn nine(cleanup: u64) -> Result<i32, Exception> {
 
 //= SPEC.md#o-4
 //= type=test
+//# Of nested timeouts that have expired only the one whose cancel is leaving MUST convert it; a
+//# value or another exception MUST pass through.
 #[test]
 fn o4_the_inner_one_expires_first_and_converts() {
     // Its own error is no cancel: the outer one passes it on.
@@ -656,6 +741,8 @@ fn o4_the_inner_one_expires_first_and_converts() {
 
 //= SPEC.md#o-4
 //= type=test
+//# Of nested timeouts that have expired only the one whose cancel is leaving MUST convert it; a
+//# value or another exception MUST pass through.
 #[test]
 fn o4_the_outer_one_expires_first_and_converts() {
     assert_eq!(nested(2, 5, nine(0)), ("cancelled", "timeout"));
@@ -663,6 +750,8 @@ fn o4_the_outer_one_expires_first_and_converts() {
 
 //= SPEC.md#o-4
 //= type=test
+//# Of nested timeouts that have expired only the one whose cancel is leaving MUST convert it; a
+//# value or another exception MUST pass through.
 #[test]
 fn o4_both_expire_at_once_and_the_outer_one_converts() {
     assert_eq!(nested(2, 2, nine(0)), ("cancelled", "timeout"));
@@ -671,6 +760,8 @@ fn o4_both_expire_at_once_and_the_outer_one_converts() {
 
 //= SPEC.md#o-4
 //= type=test
+//# Of nested timeouts that have expired only the one whose cancel is leaving MUST convert it; a
+//# value or another exception MUST pass through.
 #[test]
 fn o4_the_outer_one_expires_while_the_inner_one_cleans_up() {
     // The cleanup is interrupted at three seconds by the outer limit's cancel, which is then leaving.
@@ -681,6 +772,8 @@ fn o4_the_outer_one_expires_while_the_inner_one_cleans_up() {
 
 //= SPEC.md#o-4
 //= type=test
+//# Of nested timeouts that have expired only the one whose cancel is leaving MUST convert it; a
+//# value or another exception MUST pass through.
 #[test]
 fn o4_a_value_passes_through_both() {
     let swallows = async {
@@ -698,6 +791,8 @@ fn o4_a_value_passes_through_both() {
 
 //= SPEC.md#o-4
 //= type=test
+//# Of nested timeouts that have expired only the one whose cancel is leaving MUST convert it; a
+//# value or another exception MUST pass through.
 #[test]
 fn o4_another_exception_passes_through_both() {
     let raises = async { sleep(secs(9)).await.map(|()| 9).map_err(|_| Oops.into()) };
@@ -706,6 +801,8 @@ fn o4_another_exception_passes_through_both() {
 
 //= SPEC.md#o-4
 //= type=test
+//# Of nested timeouts that have expired only the one whose cancel is leaving MUST convert it; a
+//# value or another exception MUST pass through.
 #[test]
 fn o4_a_value_that_comes_with_both_expiries_leaves_no_cancel_behind() {
     let event_loop = virtual_loop();
@@ -726,6 +823,8 @@ fn o4_a_value_that_comes_with_both_expiries_leaves_no_cancel_behind() {
 
 //= SPEC.md#o-4
 //= type=test
+//# Of nested timeouts that have expired only the one whose cancel is leaving MUST convert it; a
+//# value or another exception MUST pass through.
 #[test]
 fn o4_with_a_foreign_cancel_none_of_them_converts() {
     let event_loop = virtual_loop();
@@ -741,6 +840,8 @@ fn o4_with_a_foreign_cancel_none_of_them_converts() {
 
 //= SPEC.md#o-5
 //= type=test
+//# `wait_for` MUST return only after what it encloses has ended, and a result that came in time, or
+//# in spite of the cancel, MUST be returned.
 #[test]
 fn o5_a_task_that_is_late_is_waited_for_until_it_has_ended() {
     let event_loop = virtual_loop();
@@ -752,6 +853,8 @@ fn o5_a_task_that_is_late_is_waited_for_until_it_has_ended() {
 
 //= SPEC.md#o-5
 //= type=test
+//# `wait_for` MUST return only after what it encloses has ended, and a result that came in time, or
+//# in spite of the cancel, MUST be returned.
 #[test]
 fn o5_without_time_a_task_that_has_begun_is_waited_for_too() {
     let event_loop = virtual_loop();
@@ -764,6 +867,8 @@ fn o5_without_time_a_task_that_has_begun_is_waited_for_too() {
 
 //= SPEC.md#o-5
 //= type=test
+//# `wait_for` MUST return only after what it encloses has ended, and a result that came in time, or
+//# in spite of the cancel, MUST be returned.
 #[test]
 fn o5_a_result_in_time_is_returned() {
     let event_loop = virtual_loop();
@@ -776,6 +881,8 @@ fn o5_a_result_in_time_is_returned() {
 
 //= SPEC.md#o-5
 //= type=test
+//# `wait_for` MUST return only after what it encloses has ended, and a result that came in time, or
+//# in spite of the cancel, MUST be returned.
 #[test]
 fn o5_a_result_in_spite_of_the_cancel_is_returned() {
     let event_loop = virtual_loop();
@@ -815,6 +922,8 @@ fn done_at_two(event_loop: &EventLoop) -> Vec<(&'static str, Boxed<i32>)> {
 
 //= SPEC.md#o-5
 //= type=test
+//# `wait_for` MUST return only after what it encloses has ended, and a result that came in time, or
+//# in spite of the cancel, MUST be returned.
 #[test]
 fn o5_a_result_that_came_just_before_the_expiry_is_returned() {
     for index in 0..done_at_two(&virtual_loop()).len() {
@@ -835,6 +944,8 @@ fn o5_a_result_that_came_just_before_the_expiry_is_returned() {
 
 //= SPEC.md#o-5
 //= type=test
+//# `wait_for` MUST return only after what it encloses has ended, and a result that came in time, or
+//# in spite of the cancel, MUST be returned.
 #[test]
 fn o5_a_task_that_ended_just_before_the_expiry_gives_its_result() {
     let event_loop = virtual_loop();
@@ -854,6 +965,8 @@ fn o5_a_task_that_ended_just_before_the_expiry_gives_its_result() {
 
 //= SPEC.md#o-5
 //= type=test
+//# `wait_for` MUST return only after what it encloses has ended, and a result that came in time, or
+//# in spite of the cancel, MUST be returned.
 #[test]
 fn o5_without_time_what_is_done_gives_its_result() {
     let event_loop = virtual_loop();
@@ -880,6 +993,8 @@ fn o5_without_time_what_is_done_gives_its_result() {
 
 //= SPEC.md#o-5
 //= type=test
+//# `wait_for` MUST return only after what it encloses has ended, and a result that came in time, or
+//# in spite of the cancel, MUST be returned.
 #[test]
 fn o5_without_time_what_is_pending_is_cancelled() {
     // As with any other delay: it has ended when `wait_for` returns.
@@ -900,8 +1015,12 @@ fn o5_without_time_what_is_pending_is_cancelled() {
 
 //= SPEC.md#o-5
 //= type=test
+//# `wait_for` MUST return only after what it encloses has ended, and a result that came in time, or
+//# in spite of the cancel, MUST be returned.
 //= SPEC.md#o-2
 //= type=test
+//# A foreign cancel that arrives in addition to the expiry MUST win: the scope yields
+//# `Err(Cancelled)`.
 #[test]
 fn o5_a_foreign_cancel_while_a_late_task_is_waited_for_wins() {
     for delay in [secs(2), Duration::ZERO] {
@@ -922,6 +1041,8 @@ fn o5_a_foreign_cancel_while_a_late_task_is_waited_for_wins() {
 
 //= SPEC.md#o-5
 //= type=test
+//# `wait_for` MUST return only after what it encloses has ended, and a result that came in time, or
+//# in spite of the cancel, MUST be returned.
 #[test]
 fn o5_cancelling_the_waiter_cancels_the_work_and_waits_for_its_end() {
     let event_loop = virtual_loop();
@@ -938,6 +1059,7 @@ fn o5_cancelling_the_waiter_cancels_the_work_and_waits_for_its_end() {
 
 //= SPEC.md#o-6
 //= type=test
+//# `wait_for` and `timeout` with a zero delay MUST NOT start a coroutine that has not begun.
 #[test]
 fn o6_without_time_a_coroutine_is_not_begun() {
     let event_loop = virtual_loop();
@@ -956,6 +1078,7 @@ fn o6_without_time_a_coroutine_is_not_begun() {
 
 //= SPEC.md#o-6
 //= type=test
+//# `wait_for` and `timeout` with a zero delay MUST NOT start a coroutine that has not begun.
 #[test]
 fn o6_without_time_a_task_that_has_not_begun_never_does() {
     let event_loop = virtual_loop();
@@ -971,6 +1094,7 @@ fn o6_without_time_a_task_that_has_not_begun_never_does() {
 
 //= SPEC.md#o-6
 //= type=test
+//# `wait_for` and `timeout` with a zero delay MUST NOT start a coroutine that has not begun.
 #[test]
 fn o6_a_scope_without_time_drops_what_it_was_given() {
     let event_loop = virtual_loop();
@@ -993,6 +1117,8 @@ fn o6_a_scope_without_time_drops_what_it_was_given() {
 
 //= SPEC.md#o-7
 //= type=test
+//# Cancelling a task that awaits a `shield` MUST leave the shielded task running, and its later
+//# failure MUST be reported if nobody retrieves it.
 #[test]
 fn o7_the_shielded_task_goes_on_when_its_awaiter_is_cancelled() {
     let event_loop = virtual_loop();
@@ -1013,6 +1139,8 @@ fn o7_the_shielded_task_goes_on_when_its_awaiter_is_cancelled() {
 
 //= SPEC.md#o-7
 //= type=test
+//# Cancelling a task that awaits a `shield` MUST leave the shielded task running, and its later
+//# failure MUST be reported if nobody retrieves it.
 #[test]
 fn o7_a_shield_yields_what_its_task_ends_with() {
     let event_loop = virtual_loop();
@@ -1049,6 +1177,8 @@ fn abandoned_failure() -> (EventLoop, Task<()>, Log<loopgate::ExceptionContext>)
 
 //= SPEC.md#o-7
 //= type=test
+//# Cancelling a task that awaits a `shield` MUST leave the shielded task running, and its later
+//# failure MUST be reported if nobody retrieves it.
 #[test]
 fn o7_a_later_failure_that_nobody_retrieves_is_reported() {
     let (event_loop, inner, reports) = abandoned_failure();
@@ -1061,6 +1191,8 @@ fn o7_a_later_failure_that_nobody_retrieves_is_reported() {
 
 //= SPEC.md#o-7
 //= type=test
+//# Cancelling a task that awaits a `shield` MUST leave the shielded task running, and its later
+//# failure MUST be reported if nobody retrieves it.
 #[test]
 fn o7_a_later_failure_that_somebody_retrieves_is_not_reported() {
     let (event_loop, inner, reports) = abandoned_failure();
@@ -1073,6 +1205,8 @@ fn o7_a_later_failure_that_somebody_retrieves_is_not_reported() {
 
 //= SPEC.md#o-7
 //= type=test
+//# Cancelling a task that awaits a `shield` MUST leave the shielded task running, and its later
+//# failure MUST be reported if nobody retrieves it.
 #[test]
 fn o7_a_shield_in_a_timeout_saves_the_task() {
     let event_loop = virtual_loop();
@@ -1085,6 +1219,8 @@ fn o7_a_shield_in_a_timeout_saves_the_task() {
 
 //= SPEC.md#o-7
 //= type=test
+//# Cancelling a task that awaits a `shield` MUST leave the shielded task running, and its later
+//# failure MUST be reported if nobody retrieves it.
 #[test]
 fn o7_a_shield_can_be_awaited_again_behind_another() {
     let event_loop = virtual_loop();
@@ -1104,6 +1240,7 @@ fn o7_a_shield_can_be_awaited_again_behind_another() {
 
 //= SPEC.md#l-7
 //= type=test
+//# A task of another loop that awaits the future MUST get an error and MUST NOT be suspended on it.
 #[test]
 fn l7_a_shield_or_gathering_of_another_loops_task_is_told() {
     let other = virtual_loop();
@@ -1123,6 +1260,8 @@ fn l7_a_shield_or_gathering_of_another_loops_task_is_told() {
 
 //= SPEC.md#o-8
 //= type=test
+//# `gather` MUST yield the results in the order of its arguments, MUST yield the first exception at
+//# once and leave the others running, and MUST cancel all of them when it is cancelled.
 #[test]
 fn o8_the_results_are_in_the_order_of_the_arguments() {
     let event_loop = virtual_loop();
@@ -1148,6 +1287,8 @@ fn failing(event_loop: &EventLoop, after: u64, message: &'static str) -> Task<u6
 
 //= SPEC.md#o-8
 //= type=test
+//# `gather` MUST yield the results in the order of its arguments, MUST yield the first exception at
+//# once and leave the others running, and MUST cancel all of them when it is cancelled.
 #[test]
 fn o8_the_first_exception_comes_at_once_and_the_others_go_on() {
     let event_loop = virtual_loop();
@@ -1163,6 +1304,8 @@ fn o8_the_first_exception_comes_at_once_and_the_others_go_on() {
 
 //= SPEC.md#o-8
 //= type=test
+//# `gather` MUST yield the results in the order of its arguments, MUST yield the first exception at
+//# once and leave the others running, and MUST cancel all of them when it is cancelled.
 #[test]
 fn o8_the_first_exception_is_the_first_in_time() {
     let event_loop = virtual_loop();
@@ -1176,6 +1319,8 @@ fn o8_the_first_exception_is_the_first_in_time() {
 
 //= SPEC.md#o-8
 //= type=test
+//# `gather` MUST yield the results in the order of its arguments, MUST yield the first exception at
+//# once and leave the others running, and MUST cancel all of them when it is cancelled.
 #[test]
 fn o8_a_cancelled_member_counts_as_an_exception() {
     let event_loop = virtual_loop();
@@ -1193,6 +1338,8 @@ fn o8_a_cancelled_member_counts_as_an_exception() {
 
 //= SPEC.md#o-8
 //= type=test
+//# `gather` MUST yield the results in the order of its arguments, MUST yield the first exception at
+//# once and leave the others running, and MUST cancel all of them when it is cancelled.
 #[test]
 fn o8_cancelling_the_gathering_cancels_all_and_waits_for_their_end() {
     let event_loop = virtual_loop();
@@ -1212,6 +1359,8 @@ fn o8_cancelling_the_gathering_cancels_all_and_waits_for_their_end() {
 
 //= SPEC.md#o-8
 //= type=test
+//# `gather` MUST yield the results in the order of its arguments, MUST yield the first exception at
+//# once and leave the others running, and MUST cancel all of them when it is cancelled.
 #[test]
 fn o8_a_cancelled_gathering_is_cancelled_whatever_its_members_make_of_it() {
     let event_loop = virtual_loop();
@@ -1231,6 +1380,8 @@ fn o8_a_cancelled_gathering_is_cancelled_whatever_its_members_make_of_it() {
 
 //= SPEC.md#o-8
 //= type=test
+//# `gather` MUST yield the results in the order of its arguments, MUST yield the first exception at
+//# once and leave the others running, and MUST cancel all of them when it is cancelled.
 #[test]
 fn o8_a_gathering_that_is_cancelled_before_its_members_began_runs_none_of_them() {
     let event_loop = virtual_loop();
@@ -1251,6 +1402,8 @@ fn o8_a_gathering_that_is_cancelled_before_its_members_began_runs_none_of_them()
 
 //= SPEC.md#o-8
 //= type=test
+//# `gather` MUST yield the results in the order of its arguments, MUST yield the first exception at
+//# once and leave the others running, and MUST cancel all of them when it is cancelled.
 #[test]
 fn o8_a_gathering_in_a_timeout_times_out_when_all_have_ended() {
     let event_loop = virtual_loop();
@@ -1262,6 +1415,8 @@ fn o8_a_gathering_in_a_timeout_times_out_when_all_have_ended() {
 
 //= SPEC.md#o-8
 //= type=test
+//# `gather` MUST yield the results in the order of its arguments, MUST yield the first exception at
+//# once and leave the others running, and MUST cancel all of them when it is cancelled.
 #[test]
 fn o8_a_failure_that_came_after_the_first_is_reported_if_nobody_looks() {
     let event_loop = virtual_loop();

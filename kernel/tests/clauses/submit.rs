@@ -12,7 +12,7 @@ use loopgate::executor::Work;
 use loopgate::{
     BrokenPromise, ConcurrentFuture, EventLoop, Exception, Executor, ExitRequest, LoopClosed,
     LoopHandle, PostError, ResultError, SubmitError, ThreadPoolExecutor, get_running_loop, sleep,
-    yield_now,
+    timeout, yield_now,
 };
 
 use crate::support::{record_reports, virtual_loop};
@@ -38,6 +38,14 @@ fn here() -> Option<ThreadId> {
     Some(std::thread::current().id())
 }
 
+/// Runs the loop, on the real clock, for no longer than a minute.
+fn in_a_minute<T: Clone + 'static>(
+    event_loop: &EventLoop,
+    future: impl Future<Output = Result<T, Exception>> + 'static,
+) -> Result<T, Exception> {
+    event_loop.run_until_complete(timeout(secs(60), future))
+}
+
 /// The exception that a future ended with; no wait.
 fn exception_of<T: Clone>(future: &ConcurrentFuture<T>) -> Exception {
     match future.result_timeout(Duration::ZERO) {
@@ -60,11 +68,12 @@ fn submit_all(handle: &LoopHandle) -> Vec<(&'static str, ConcurrentFuture<()>)> 
         submit("panic", || Box::pin(async { panic!("on purpose") })),
         submit("builder panics", || panic!("on purpose")),
         submit("sleep", || Box::pin(sleep(secs(3600)))),
-        submit("yields for ever", || {
+        submit("yields for long", || {
             Box::pin(async {
-                loop {
+                for _ in 0..10_000 {
                     yield_now().await?;
                 }
+                Ok(())
             })
         }),
         submit("foreign", || Box::pin(pending())),
@@ -90,6 +99,8 @@ fn assert_ended(submissions: &[(&'static str, ConcurrentFuture<()>)]) {
 
 //= SPEC.md#u-1
 //= type=test
+//# `run_coroutine_threadsafe` MUST return a future that ends in a final state whatever becomes of
+//# the loop, if the submission was accepted.
 #[test]
 fn u1_a_loop_that_is_closed_before_it_runs_ends_them_all() {
     let event_loop = virtual_loop();
@@ -103,6 +114,8 @@ fn u1_a_loop_that_is_closed_before_it_runs_ends_them_all() {
 
 //= SPEC.md#u-1
 //= type=test
+//# `run_coroutine_threadsafe` MUST return a future that ends in a final state whatever becomes of
+//# the loop, if the submission was accepted.
 #[test]
 fn u1_a_loop_that_is_closed_amid_its_work_ends_them_all() {
     for iterations in 1..5 {
@@ -123,6 +136,8 @@ fn u1_a_loop_that_is_closed_amid_its_work_ends_them_all() {
 
 //= SPEC.md#u-1
 //= type=test
+//# `run_coroutine_threadsafe` MUST return a future that ends in a final state whatever becomes of
+//# the loop, if the submission was accepted.
 #[test]
 fn u1_a_loop_that_is_stopped_and_dropped_ends_them_all() {
     let event_loop = virtual_loop();
@@ -139,6 +154,8 @@ fn u1_a_loop_that_is_stopped_and_dropped_ends_them_all() {
 
 //= SPEC.md#u-1
 //= type=test
+//# `run_coroutine_threadsafe` MUST return a future that ends in a final state whatever becomes of
+//# the loop, if the submission was accepted.
 #[test]
 fn u1_cancelled_ones_end_too_when_the_loop_closes() {
     for iterations in 0..4 {
@@ -158,8 +175,11 @@ fn u1_cancelled_ones_end_too_when_the_loop_closes() {
 
 //= SPEC.md#u-1
 //= type=test
+//# `run_coroutine_threadsafe` MUST return a future that ends in a final state whatever becomes of
+//# the loop, if the submission was accepted.
 //= SPEC.md#s-7
 //= type=test
+//# Dropping the loop MUST close it.
 #[test]
 fn u1_a_loop_whose_thread_panics_ends_them_all() {
     let (send_handle, handles) = mpsc::channel();
@@ -193,6 +213,8 @@ fn u1_a_loop_whose_thread_panics_ends_them_all() {
 
 //= SPEC.md#u-1
 //= type=test
+//# `run_coroutine_threadsafe` MUST return a future that ends in a final state whatever becomes of
+//# the loop, if the submission was accepted.
 #[test]
 fn u1_an_exit_request_strands_nobody() {
     let event_loop = virtual_loop();
@@ -210,6 +232,8 @@ fn u1_an_exit_request_strands_nobody() {
 
 //= SPEC.md#u-1
 //= type=test
+//# `run_coroutine_threadsafe` MUST return a future that ends in a final state whatever becomes of
+//# the loop, if the submission was accepted.
 #[test]
 fn u1_what_is_submitted_while_the_loop_closes_is_refused_or_ends() {
     struct SubmitsAgain(LoopHandle, mpsc::Sender<Result<ConcurrentFuture<()>, PostError>>);
@@ -246,6 +270,8 @@ fn u1_what_is_submitted_while_the_loop_closes_is_refused_or_ends() {
 
 //= SPEC.md#u-1
 //= type=test
+//# `run_coroutine_threadsafe` MUST return a future that ends in a final state whatever becomes of
+//# the loop, if the submission was accepted.
 #[test]
 fn u1_racing_with_close_every_accepted_submission_ends() {
     const SUBMITTERS: usize = 3;
@@ -297,6 +323,8 @@ fn u1_racing_with_close_every_accepted_submission_ends() {
 
 //= SPEC.md#u-1
 //= type=test
+//# `run_coroutine_threadsafe` MUST return a future that ends in a final state whatever becomes of
+//# the loop, if the submission was accepted.
 #[test]
 fn u1_a_blocking_submitter_is_served() {
     let event_loop = EventLoop::new().unwrap();
@@ -316,6 +344,8 @@ fn u1_a_blocking_submitter_is_served() {
 
 //= SPEC.md#u-1
 //= type=test
+//# `run_coroutine_threadsafe` MUST return a future that ends in a final state whatever becomes of
+//# the loop, if the submission was accepted.
 #[test]
 fn u1_a_submission_that_nobody_holds_is_run_all_the_same() {
     let event_loop = virtual_loop();
@@ -334,6 +364,8 @@ fn u1_a_submission_that_nobody_holds_is_run_all_the_same() {
 
 //= SPEC.md#u-2
 //= type=test
+//# Submitting to a closed loop MUST be refused in the submitting thread, and the coroutine MUST be
+//# dropped unrun.
 #[test]
 fn u2_a_closed_loop_refuses_in_the_submitting_thread_and_drops_the_coroutine() {
     let event_loop = virtual_loop();
@@ -365,6 +397,8 @@ fn u2_a_closed_loop_refuses_in_the_submitting_thread_and_drops_the_coroutine() {
 
 //= SPEC.md#u-2
 //= type=test
+//# Submitting to a closed loop MUST be refused in the submitting thread, and the coroutine MUST be
+//# dropped unrun.
 #[test]
 fn u2_a_closed_loop_does_not_call_a_builder() {
     let event_loop = virtual_loop();
@@ -384,6 +418,8 @@ fn u2_a_closed_loop_does_not_call_a_builder() {
 
 //= SPEC.md#u-2
 //= type=test
+//# Submitting to a closed loop MUST be refused in the submitting thread, and the coroutine MUST be
+//# dropped unrun.
 #[test]
 fn u2_everything_else_that_posts_is_refused_in_the_same_way() {
     let event_loop = virtual_loop();
@@ -399,6 +435,8 @@ fn u2_everything_else_that_posts_is_refused_in_the_same_way() {
 
 //= SPEC.md#u-3
 //= type=test
+//# A coroutine that is not `Send` MUST be submittable as a `Send` closure that builds it on the
+//# loop thread.
 #[test]
 fn u3_a_builder_makes_a_coroutine_that_stays_on_the_loop_thread() {
     let event_loop = EventLoop::new().unwrap();
@@ -423,6 +461,8 @@ fn u3_a_builder_makes_a_coroutine_that_stays_on_the_loop_thread() {
 
 //= SPEC.md#u-3
 //= type=test
+//# A coroutine that is not `Send` MUST be submittable as a `Send` closure that builds it on the
+//# loop thread.
 #[test]
 fn u3_a_builder_is_called_once_and_not_before_its_turn() {
     let event_loop = virtual_loop();
@@ -439,8 +479,12 @@ fn u3_a_builder_is_called_once_and_not_before_its_turn() {
 
 //= SPEC.md#u-3
 //= type=test
+//# A coroutine that is not `Send` MUST be submittable as a `Send` closure that builds it on the
+//# loop thread.
 //= SPEC.md#u-1
 //= type=test
+//# `run_coroutine_threadsafe` MUST return a future that ends in a final state whatever becomes of
+//# the loop, if the submission was accepted.
 #[test]
 fn u3_a_builder_that_never_has_its_turn_is_dropped_uncalled() {
     let event_loop = virtual_loop();
@@ -461,6 +505,8 @@ fn u3_a_builder_that_never_has_its_turn_is_dropped_uncalled() {
 
 //= SPEC.md#u-3
 //= type=test
+//# A coroutine that is not `Send` MUST be submittable as a `Send` closure that builds it on the
+//# loop thread.
 #[test]
 fn u3_a_builder_runs_within_the_loop() {
     let event_loop = virtual_loop();
@@ -525,50 +571,53 @@ fn executors() -> Vec<(&'static str, Option<Box<dyn Executor>>)> {
 
 //= SPEC.md#u-4
 //= type=test
+//# `run_in_executor` MUST return its errors at the call, and otherwise a loop future of the work's
+//# outcome.
 #[test]
 fn u4_the_outcome_is_the_loop_futures() {
     for (name, executor) in executors() {
         let event_loop = EventLoop::new().unwrap();
         let executor = executor.as_deref();
         let value = event_loop.run_in_executor(executor, || Ok(3)).unwrap();
-        assert_eq!(event_loop.run_until_complete(value).unwrap(), 3, "{name}");
+        assert_eq!(in_a_minute(&event_loop, value).unwrap(), 3, "{name}");
         let raised = Exception::from(Oops);
         let raise = raised.clone();
         let error = event_loop.run_in_executor(executor, move || Err::<(), _>(raise)).unwrap();
-        let seen = event_loop.run_until_complete(error).unwrap_err();
+        let seen = in_a_minute(&event_loop, error).unwrap_err();
         assert!(seen.same_object(&raised), "{name}");
         let panic = event_loop
             .run_in_executor(executor, || -> Result<(), Exception> { panic!("on purpose") })
             .unwrap();
-        let seen = event_loop.run_until_complete(panic).unwrap_err();
+        let seen = in_a_minute(&event_loop, panic).unwrap_err();
         assert_eq!(seen.panic_message(), Some("on purpose"), "{name}");
     }
 }
 
 //= SPEC.md#u-4
 //= type=test
+//# `run_in_executor` MUST return its errors at the call, and otherwise a loop future of the work's
+//# outcome.
 #[test]
 fn u4_work_runs_in_another_thread_and_the_loop_goes_on_meanwhile() {
     let event_loop = EventLoop::new().unwrap();
     let (go, gone) = mpsc::channel::<()>();
     let ticks = Rc::new(Cell::new(0));
     let ticked = Rc::clone(&ticks);
-    let worked_in = event_loop
-        .run_until_complete(async move {
-            let local = get_running_loop()?;
-            let work = local.run_in_executor(None, move || {
-                gone.recv()?;
-                Ok(std::thread::current().id())
-            })?;
-            for _ in 0..3 {
-                yield_now().await?;
-                ticked.set(ticked.get() + 1);
-            }
-            assert!(!work.done(), "it waits for this very coroutine");
-            go.send(())?;
-            work.await
-        })
-        .unwrap();
+    let worked_in = in_a_minute(&event_loop, async move {
+        let local = get_running_loop()?;
+        let work = local.run_in_executor(None, move || {
+            gone.recv()?;
+            Ok(std::thread::current().id())
+        })?;
+        for _ in 0..3 {
+            yield_now().await?;
+            ticked.set(ticked.get() + 1);
+        }
+        assert!(!work.done(), "it waits for this very coroutine");
+        go.send(())?;
+        work.await
+    })
+    .unwrap();
     assert_ne!(Some(worked_in), here());
     assert_eq!(ticks.get(), 3);
 }
@@ -591,6 +640,8 @@ fn assert_refused(
 
 //= SPEC.md#u-4
 //= type=test
+//# `run_in_executor` MUST return its errors at the call, and otherwise a loop future of the work's
+//# outcome.
 #[test]
 fn u4_errors_are_returned_at_the_call() {
     let event_loop = virtual_loop();
@@ -608,8 +659,8 @@ fn u4_errors_are_returned_at_the_call() {
     assert_refused(&event_loop, Some(&Refuses), |e| matches!(e, SubmitError::ShutDown));
     // After all that the default executor still works, until it is shut down.
     let works = event_loop.run_in_executor(None, || Ok(3)).unwrap();
-    assert_eq!(event_loop.run_until_complete(works).unwrap(), 3);
-    event_loop.run_until_complete(event_loop.shutdown_default_executor(None)).unwrap();
+    assert_eq!(in_a_minute(&event_loop, works).unwrap(), 3);
+    in_a_minute(&event_loop, event_loop.shutdown_default_executor(None)).unwrap();
     assert_refused(&event_loop, None, |e| matches!(e, SubmitError::ShutDown));
     event_loop.close().unwrap();
     assert_refused(&event_loop, None, |e| matches!(e, SubmitError::LoopClosed));
@@ -618,6 +669,8 @@ fn u4_errors_are_returned_at_the_call() {
 
 //= SPEC.md#u-4
 //= type=test
+//# `run_in_executor` MUST return its errors at the call, and otherwise a loop future of the work's
+//# outcome.
 #[test]
 fn u4_a_refusal_leaves_the_loop_as_it_was() {
     let event_loop = virtual_loop();
@@ -630,6 +683,8 @@ fn u4_a_refusal_leaves_the_loop_as_it_was() {
 
 //= SPEC.md#u-4
 //= type=test
+//# `run_in_executor` MUST return its errors at the call, and otherwise a loop future of the work's
+//# outcome.
 #[test]
 fn u4_a_set_default_executor_is_used() {
     let event_loop = EventLoop::new().unwrap();
@@ -637,12 +692,14 @@ fn u4_a_set_default_executor_is_used() {
     event_loop.set_default_executor(Arc::new(pool)).unwrap();
     let name = event_loop
         .run_in_executor(None, || Ok(std::thread::current().name().unwrap_or_default().to_owned()));
-    let name = event_loop.run_until_complete(name.unwrap()).unwrap();
+    let name = in_a_minute(&event_loop, name.unwrap()).unwrap();
     assert!(name.starts_with("mine"), "{name}");
 }
 
 //= SPEC.md#u-4
 //= type=test
+//# `run_in_executor` MUST return its errors at the call, and otherwise a loop future of the work's
+//# outcome.
 #[test]
 fn u4_work_that_an_executor_loses_fails() {
     let event_loop = virtual_loop();
@@ -652,23 +709,24 @@ fn u4_work_that_an_executor_loses_fails() {
 
 //= SPEC.md#u-4
 //= type=test
+//# `run_in_executor` MUST return its errors at the call, and otherwise a loop future of the work's
+//# outcome.
 #[test]
 fn u4_work_may_itself_submit_to_the_loop_and_wait() {
     let event_loop = EventLoop::new().unwrap();
     let handle = event_loop.handle();
-    let sum = event_loop
-        .run_until_complete(async move {
-            let local = get_running_loop()?;
-            let work = local.run_in_executor(None, move || {
-                let submitted = handle.run_coroutine_threadsafe(async {
-                    yield_now().await?;
-                    Ok(3)
-                })?;
-                Ok(submitted.result_timeout(secs(60))? + 1)
-            });
-            work?.await
-        })
-        .unwrap();
+    let sum = in_a_minute(&event_loop, async move {
+        let local = get_running_loop()?;
+        let work = local.run_in_executor(None, move || {
+            let submitted = handle.run_coroutine_threadsafe(async {
+                yield_now().await?;
+                Ok(3)
+            })?;
+            Ok(submitted.result_timeout(secs(60))? + 1)
+        });
+        work?.await
+    })
+    .unwrap();
     assert_eq!(sum, 4);
 }
 
@@ -697,18 +755,19 @@ fn posts_come_first(executor: Option<&dyn Executor>, end: fn() -> Result<(), Exc
     let work = posts_then(event_loop.handle(), Arc::clone(&log), end);
     let future = event_loop.run_in_executor(executor, work).unwrap();
     let noted = Arc::clone(&log);
-    event_loop
-        .run_until_complete(async move {
-            let _outcome = future.await;
-            noted.lock().unwrap().push("end".to_owned());
-            Ok(())
-        })
-        .unwrap();
+    in_a_minute(&event_loop, async move {
+        let _outcome = future.await;
+        noted.lock().unwrap().push("end".to_owned());
+        Ok(())
+    })
+    .unwrap();
     assert_eq!(*log.lock().unwrap(), ["post 0", "post 1", "post 2", "end"]);
 }
 
 //= SPEC.md#u-5
 //= type=test
+//# A loop future MUST observe the completion of work after every post that the working thread made
+//# before.
 #[test]
 fn u5_the_end_of_work_is_seen_after_its_posts() {
     for (_, executor) in executors() {
@@ -720,6 +779,8 @@ fn u5_the_end_of_work_is_seen_after_its_posts() {
 
 //= SPEC.md#u-5
 //= type=test
+//# A loop future MUST observe the completion of work after every post that the working thread made
+//# before.
 #[test]
 fn u5_also_if_the_work_was_done_before_anybody_awaited_it() {
     // The executor has run the work when `run_in_executor` returns: its posts are in the inbox still.
@@ -747,6 +808,8 @@ fn u5_also_if_the_work_was_done_before_anybody_awaited_it() {
 
 //= SPEC.md#u-5
 //= type=test
+//# A loop future MUST observe the completion of work after every post that the working thread made
+//# before.
 #[test]
 fn u5_a_done_callback_sees_the_posts_too() {
     let event_loop = virtual_loop();

@@ -166,6 +166,7 @@ impl Future for Probe {
 
 //= SPEC.md#t-1
 //= type=test
+//# Creating a task MUST queue its first step and MUST NOT run any of it.
 #[test]
 fn t1_creating_a_task_runs_nothing_of_it() {
     let event_loop = virtual_loop();
@@ -185,6 +186,7 @@ fn t1_creating_a_task_runs_nothing_of_it() {
 
 //= SPEC.md#t-1
 //= type=test
+//# Creating a task MUST queue its first step and MUST NOT run any of it.
 #[test]
 fn t1_a_task_created_in_a_callback_begins_in_the_next_iteration() {
     let event_loop = virtual_loop();
@@ -209,6 +211,7 @@ fn t1_a_task_created_in_a_callback_begins_in_the_next_iteration() {
 
 //= SPEC.md#t-1
 //= type=test
+//# Creating a task MUST queue its first step and MUST NOT run any of it.
 #[test]
 fn t1_the_first_step_has_its_turn_among_callbacks() {
     let event_loop = virtual_loop();
@@ -227,6 +230,7 @@ fn t1_the_first_step_has_its_turn_among_callbacks() {
 
 //= SPEC.md#t-1
 //= type=test
+//# Creating a task MUST queue its first step and MUST NOT run any of it.
 #[test]
 fn t1_a_factory_does_not_run_the_first_step_either() {
     let event_loop = virtual_loop();
@@ -243,6 +247,8 @@ fn t1_a_factory_does_not_run_the_first_step_either() {
 
 //= SPEC.md#t-2
 //= type=test
+//# A coroutine's `Err` MUST become the task's exception, its `Err(Cancelled)` MUST make the task
+//# cancelled, and its value the result.
 #[test]
 fn t2_a_value_is_the_result() {
     let event_loop = virtual_loop();
@@ -256,6 +262,8 @@ fn t2_a_value_is_the_result() {
 
 //= SPEC.md#t-2
 //= type=test
+//# A coroutine's `Err` MUST become the task's exception, its `Err(Cancelled)` MUST make the task
+//# cancelled, and its value the result.
 #[test]
 fn t2_an_error_is_the_exception_and_the_same_object() {
     let event_loop = virtual_loop();
@@ -273,6 +281,8 @@ fn t2_an_error_is_the_exception_and_the_same_object() {
 
 //= SPEC.md#t-2
 //= type=test
+//# A coroutine's `Err` MUST become the task's exception, its `Err(Cancelled)` MUST make the task
+//# cancelled, and its value the result.
 #[test]
 fn t2_err_cancelled_makes_the_task_cancelled_without_a_request() {
     let event_loop = virtual_loop();
@@ -291,6 +301,8 @@ fn t2_err_cancelled_makes_the_task_cancelled_without_a_request() {
 
 //= SPEC.md#t-2
 //= type=test
+//# A coroutine's `Err` MUST become the task's exception, its `Err(Cancelled)` MUST make the task
+//# cancelled, and its value the result.
 #[test]
 fn t2_a_cancel_found_in_a_result_cancels_through_the_question_mark() {
     let event_loop = virtual_loop();
@@ -304,6 +316,8 @@ fn t2_a_cancel_found_in_a_result_cancels_through_the_question_mark() {
 
 //= SPEC.md#t-2
 //= type=test
+//# A coroutine's `Err` MUST become the task's exception, its `Err(Cancelled)` MUST make the task
+//# cancelled, and its value the result.
 #[test]
 fn t2_a_panic_is_the_exception() {
     let event_loop = virtual_loop();
@@ -350,6 +364,7 @@ fn observed_drop(event_loop: &EventLoop, ending: Boxed<()>, log: &Log<&'static s
 
 //= SPEC.md#t-3
 //= type=test
+//# A coroutine MUST be dropped before its outcome can be observed.
 #[test]
 fn t3_the_coroutine_is_dropped_before_its_outcome_is_seen() {
     for (name, ending, bring_about) in endings() {
@@ -370,6 +385,7 @@ fn t3_the_coroutine_is_dropped_before_its_outcome_is_seen() {
 
 //= SPEC.md#t-3
 //= type=test
+//# A coroutine MUST be dropped before its outcome can be observed.
 #[test]
 fn t3_a_coroutine_that_never_began_is_dropped_before_its_outcome_is_seen() {
     let event_loop = virtual_loop();
@@ -393,6 +409,7 @@ fn t3_a_coroutine_that_never_began_is_dropped_before_its_outcome_is_seen() {
 
 //= SPEC.md#t-3
 //= type=test
+//# A coroutine MUST be dropped before its outcome can be observed.
 #[test]
 fn t3_closing_the_loop_drops_the_coroutine_before_its_outcome_is_seen() {
     let event_loop = virtual_loop();
@@ -406,6 +423,7 @@ fn t3_closing_the_loop_drops_the_coroutine_before_its_outcome_is_seen() {
 
 //= SPEC.md#t-3
 //= type=test
+//# A coroutine MUST be dropped before its outcome can be observed.
 #[test]
 fn t3_a_submitter_sees_the_outcome_after_the_drop() {
     struct Tell(Arc<AtomicBool>);
@@ -437,6 +455,7 @@ fn t3_a_submitter_sees_the_outcome_after_the_drop() {
 
 //= SPEC.md#t-3
 //= type=test
+//# A coroutine MUST be dropped before its outcome can be observed.
 #[test]
 fn t3_a_coroutine_that_panics_when_dropped_keeps_its_outcome() {
     let event_loop = virtual_loop();
@@ -456,9 +475,11 @@ fn t3_a_coroutine_that_panics_when_dropped_keeps_its_outcome() {
 
 //= SPEC.md#t-4
 //= type=test
+//# Any `std` future MUST make progress when its waker is called, from any thread, and wakes that
+//# come before the task runs MUST be coalesced into one step.
 #[test]
 fn t4_a_waker_called_in_another_thread_makes_the_future_go_on() {
-    let event_loop = virtual_loop();
+    let event_loop = EventLoop::new().unwrap();
     let (send_waker, wakers) = mpsc::channel::<Waker>();
     let open = Arc::new(AtomicBool::new(false));
     let opens = Arc::clone(&open);
@@ -467,24 +488,24 @@ fn t4_a_waker_called_in_another_thread_makes_the_future_go_on() {
         opens.store(true, Ordering::SeqCst);
         waker.wake();
     });
-    let value = event_loop
-        .run_until_complete(poll_fn(move |cx| {
-            if open.load(Ordering::SeqCst) {
-                return Poll::Ready(Ok(3));
-            }
-            send_waker.send(cx.waker().clone()).unwrap();
-            Poll::Pending
-        }))
-        .unwrap();
-    assert_eq!(value, 3);
+    let opened = poll_fn(move |cx| {
+        if open.load(Ordering::SeqCst) {
+            return Poll::Ready(Ok(3));
+        }
+        send_waker.send(cx.waker().clone()).unwrap();
+        Poll::Pending
+    });
+    assert_eq!(event_loop.run_until_complete(timeout(secs(60), opened)).unwrap(), 3);
     thread.join().unwrap();
 }
 
 //= SPEC.md#t-4
 //= type=test
+//# Any `std` future MUST make progress when its waker is called, from any thread, and wakes that
+//# come before the task runs MUST be coalesced into one step.
 #[test]
 fn t4_a_channel_of_another_runtime_works() {
-    let event_loop = virtual_loop();
+    let event_loop = EventLoop::new().unwrap();
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let (reply, replies) = tokio::sync::oneshot::channel();
     let thread = std::thread::spawn(move || {
@@ -492,11 +513,11 @@ fn t4_a_channel_of_another_runtime_works() {
         assert_eq!(replies.blocking_recv(), Ok(4));
     });
     let sum = event_loop
-        .run_until_complete(async move {
+        .run_until_complete(timeout(secs(60), async move {
             let three = receiver.await?;
             reply.send(three + 1).unwrap();
             Ok(three)
-        })
+        }))
         .unwrap();
     assert_eq!(sum, 3);
     thread.join().unwrap();
@@ -504,6 +525,8 @@ fn t4_a_channel_of_another_runtime_works() {
 
 //= SPEC.md#t-4
 //= type=test
+//# Any `std` future MUST make progress when its waker is called, from any thread, and wakes that
+//# come before the task runs MUST be coalesced into one step.
 #[test]
 fn t4_wakes_before_the_step_are_one_step() {
     let event_loop = virtual_loop();
@@ -531,6 +554,8 @@ fn t4_wakes_before_the_step_are_one_step() {
 
 //= SPEC.md#t-4
 //= type=test
+//# Any `std` future MUST make progress when its waker is called, from any thread, and wakes that
+//# come before the task runs MUST be coalesced into one step.
 #[test]
 fn t4_wakes_while_the_loop_runs_are_one_step() {
     let event_loop = virtual_loop();
@@ -552,6 +577,8 @@ fn t4_wakes_while_the_loop_runs_are_one_step() {
 
 //= SPEC.md#t-4
 //= type=test
+//# Any `std` future MUST make progress when its waker is called, from any thread, and wakes that
+//# come before the task runs MUST be coalesced into one step.
 #[test]
 fn t4_a_wake_during_the_step_is_another_step() {
     let event_loop = virtual_loop();
@@ -579,6 +606,8 @@ fn t4_a_wake_during_the_step_is_another_step() {
 
 //= SPEC.md#t-4
 //= type=test
+//# Any `std` future MUST make progress when its waker is called, from any thread, and wakes that
+//# come before the task runs MUST be coalesced into one step.
 #[test]
 fn t4_the_waker_of_a_task_that_is_done_wakes_nobody_else() {
     let event_loop = virtual_loop();
@@ -602,6 +631,8 @@ fn t4_the_waker_of_a_task_that_is_done_wakes_nobody_else() {
 
 //= SPEC.md#t-4
 //= type=test
+//# Any `std` future MUST make progress when its waker is called, from any thread, and wakes that
+//# come before the task runs MUST be coalesced into one step.
 #[test]
 fn t4_a_waker_may_outlive_its_loop() {
     let event_loop = virtual_loop();
@@ -618,6 +649,8 @@ fn t4_a_waker_may_outlive_its_loop() {
 
 //= SPEC.md#t-4
 //= type=test
+//# Any `std` future MUST make progress when its waker is called, from any thread, and wakes that
+//# come before the task runs MUST be coalesced into one step.
 #[test]
 fn t4_many_threads_wake_and_no_wake_is_lost() {
     const THREADS: usize = 4;
@@ -683,6 +716,7 @@ fn awaits_itself(how: fn(Task<()>) -> Boxed<()>) {
 
 //= SPEC.md#t-13
 //= type=test
+//# A task that awaits itself MUST get an error.
 #[test]
 fn t13_a_task_that_awaits_itself_is_told() {
     awaits_itself(|task| Box::pin(task));
@@ -690,6 +724,7 @@ fn t13_a_task_that_awaits_itself_is_told() {
 
 //= SPEC.md#t-13
 //= type=test
+//# A task that awaits itself MUST get an error.
 #[test]
 fn t13_awaiting_itself_within_limits_is_told_too() {
     awaits_itself(|task| Box::pin(timeout(secs(1), task)));
@@ -698,6 +733,7 @@ fn t13_awaiting_itself_within_limits_is_told_too() {
 
 //= SPEC.md#t-13
 //= type=test
+//# A task that awaits itself MUST get an error.
 #[test]
 fn t13_awaiting_itself_behind_a_shield_is_told_too() {
     awaits_itself(|task| Box::pin(shield(task)));
@@ -705,6 +741,7 @@ fn t13_awaiting_itself_behind_a_shield_is_told_too() {
 
 //= SPEC.md#t-13
 //= type=test
+//# A task that awaits itself MUST get an error.
 #[test]
 fn t13_gathering_itself_is_told_too() {
     awaits_itself(|task| Box::pin(async { gather(vec![task]).await.map(drop) }));
@@ -712,6 +749,7 @@ fn t13_gathering_itself_is_told_too() {
 
 //= SPEC.md#t-13
 //= type=test
+//# A task that awaits itself MUST get an error.
 #[test]
 fn t13_another_task_may_await_it() {
     let event_loop = virtual_loop();
@@ -725,6 +763,8 @@ fn t13_another_task_may_await_it() {
 
 //= SPEC.md#t-17
 //= type=test
+//# `current_task` MUST name the task whose step is being run, and `all_tasks` every task that is
+//# not done.
 #[test]
 fn t17_current_task_names_the_task_that_is_stepped() {
     let event_loop = virtual_loop();
@@ -751,6 +791,8 @@ fn t17_current_task_names_the_task_that_is_stepped() {
 
 //= SPEC.md#t-17
 //= type=test
+//# `current_task` MUST name the task whose step is being run, and `all_tasks` every task that is
+//# not done.
 #[test]
 fn t17_outside_a_step_no_task_is_current() {
     let event_loop = virtual_loop();
@@ -776,6 +818,8 @@ fn t17_outside_a_step_no_task_is_current() {
 
 //= SPEC.md#t-17
 //= type=test
+//# `current_task` MUST name the task whose step is being run, and `all_tasks` every task that is
+//# not done.
 #[test]
 fn t17_a_panicking_step_leaves_no_task_current() {
     let event_loop = virtual_loop();
@@ -790,6 +834,8 @@ fn t17_a_panicking_step_leaves_no_task_current() {
 
 //= SPEC.md#t-17
 //= type=test
+//# `current_task` MUST name the task whose step is being run, and `all_tasks` every task that is
+//# not done.
 #[test]
 fn t17_the_current_task_is_still_current_while_its_coroutine_is_dropped() {
     let event_loop = virtual_loop();
@@ -809,6 +855,8 @@ fn t17_the_current_task_is_still_current_while_its_coroutine_is_dropped() {
 
 //= SPEC.md#t-17
 //= type=test
+//# `current_task` MUST name the task whose step is being run, and `all_tasks` every task that is
+//# not done.
 #[test]
 fn t17_another_thread_has_no_current_task() {
     let event_loop = virtual_loop();
@@ -831,6 +879,8 @@ fn ids(event_loop: &EventLoop) -> Vec<u64> {
 
 //= SPEC.md#t-17
 //= type=test
+//# `current_task` MUST name the task whose step is being run, and `all_tasks` every task that is
+//# not done.
 #[test]
 fn t17_all_tasks_names_those_that_are_not_done() {
     let event_loop = virtual_loop();
@@ -852,6 +902,8 @@ fn t17_all_tasks_names_those_that_are_not_done() {
 
 //= SPEC.md#t-17
 //= type=test
+//# `current_task` MUST name the task whose step is being run, and `all_tasks` every task that is
+//# not done.
 #[test]
 fn t17_all_tasks_has_the_running_task_and_the_submitted_ones() {
     let event_loop = virtual_loop();
@@ -874,6 +926,8 @@ fn t17_all_tasks_has_the_running_task_and_the_submitted_ones() {
 
 //= SPEC.md#t-17
 //= type=test
+//# `current_task` MUST name the task whose step is being run, and `all_tasks` every task that is
+//# not done.
 #[test]
 fn t17_whoever_observes_the_end_no_longer_finds_the_task() {
     let event_loop = virtual_loop();
@@ -890,6 +944,8 @@ fn t17_whoever_observes_the_end_no_longer_finds_the_task() {
 
 //= SPEC.md#t-17
 //= type=test
+//# `current_task` MUST name the task whose step is being run, and `all_tasks` every task that is
+//# not done.
 #[test]
 fn t17_a_name_is_the_same_for_every_observer() {
     let event_loop = virtual_loop();
@@ -909,6 +965,8 @@ fn t17_a_name_is_the_same_for_every_observer() {
 
 //= SPEC.md#t-17
 //= type=test
+//# `current_task` MUST name the task whose step is being run, and `all_tasks` every task that is
+//# not done.
 #[test]
 fn t17_a_task_can_be_cancelled_by_who_finds_it_in_all_tasks() {
     let event_loop = virtual_loop();
@@ -926,6 +984,7 @@ fn t17_a_task_can_be_cancelled_by_who_finds_it_in_all_tasks() {
 
 //= SPEC.md#s-8
 //= type=test
+//# After close every operation that would schedule work MUST be refused with `LoopClosed`.
 #[test]
 fn s8_a_closed_loop_makes_no_task_and_drops_the_coroutine() {
     let event_loop = virtual_loop();
@@ -943,6 +1002,8 @@ fn s8_a_closed_loop_makes_no_task_and_drops_the_coroutine() {
 
 //= SPEC.md#s-6
 //= type=test
+//# `close` MUST be refused while the loop runs, MUST be idempotent, and MUST drop all queued work,
+//# timers and tasks.
 #[test]
 fn s6_a_task_of_a_closed_loop_has_ended_and_can_be_asked_everything() {
     let event_loop = virtual_loop();

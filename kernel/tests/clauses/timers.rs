@@ -28,6 +28,7 @@ fn note<T: Clone + 'static>(log: &Log<(T, Time)>, entry: T) -> impl FnOnce() + '
 
 //= SPEC.md#d-1
 //= type=test
+//# A timer MUST NOT fire before its deadline by the loop's clock.
 #[test]
 fn d1_a_timer_fires_at_its_deadline_and_not_before() {
     let event_loop = virtual_loop();
@@ -45,6 +46,7 @@ fn d1_a_timer_fires_at_its_deadline_and_not_before() {
 
 //= SPEC.md#d-1
 //= type=test
+//# A timer MUST NOT fire before its deadline by the loop's clock.
 #[test]
 fn d1_a_deadline_that_is_now_is_due() {
     let event_loop = virtual_loop();
@@ -58,6 +60,7 @@ fn d1_a_deadline_that_is_now_is_due() {
 
 //= SPEC.md#d-1
 //= type=test
+//# A timer MUST NOT fire before its deadline by the loop's clock.
 #[test]
 fn d1_a_loop_woken_before_the_deadline_does_not_fire() {
     guarded(|| {
@@ -90,6 +93,7 @@ fn d1_a_loop_woken_before_the_deadline_does_not_fire() {
 
 //= SPEC.md#d-1
 //= type=test
+//# A timer MUST NOT fire before its deadline by the loop's clock.
 #[test]
 fn d1_on_the_real_clock_a_poll_is_rounded_up() {
     let event_loop = real_loop();
@@ -106,6 +110,7 @@ fn d1_on_the_real_clock_a_poll_is_rounded_up() {
 
 //= SPEC.md#d-2
 //= type=test
+//# Timers with equal deadlines MUST fire in the order in which they were scheduled.
 #[test]
 fn d2_equal_deadlines_fire_in_the_order_of_scheduling() {
     let event_loop = virtual_loop();
@@ -133,6 +138,7 @@ fn d2_equal_deadlines_fire_in_the_order_of_scheduling() {
 
 //= SPEC.md#d-2
 //= type=test
+//# Timers with equal deadlines MUST fire in the order in which they were scheduled.
 #[test]
 fn d2_ties_that_are_overdue_keep_their_order_too() {
     let event_loop = virtual_loop();
@@ -149,6 +155,7 @@ fn d2_ties_that_are_overdue_keep_their_order_too() {
 
 //= SPEC.md#d-3
 //= type=test
+//# A deadline beyond the clock's range MUST be refused with an error that changes nothing.
 #[test]
 fn d3_a_deadline_beyond_the_range_is_refused_and_changes_nothing() {
     let event_loop = virtual_loop();
@@ -177,6 +184,7 @@ fn d3_a_deadline_beyond_the_range_is_refused_and_changes_nothing() {
 
 //= SPEC.md#d-3
 //= type=test
+//# A deadline beyond the clock's range MUST be refused with an error that changes nothing.
 #[test]
 fn d3_the_last_moment_of_the_range_can_be_waited_for() {
     let event_loop = virtual_loop();
@@ -189,6 +197,7 @@ fn d3_the_last_moment_of_the_range_can_be_waited_for() {
 
 //= SPEC.md#d-4
 //= type=test
+//# A timer that is due but is cancelled by an earlier callback of its batch MUST NOT run.
 #[test]
 fn d4_a_due_timer_that_its_batch_cancels_does_not_run() {
     let event_loop = virtual_loop();
@@ -215,6 +224,8 @@ const SHORTEST: usize = 64;
 
 //= SPEC.md#d-5
 //= type=test
+//# A cancelled timer MUST be purged from the heap after at most as many insertions and iterations
+//# as the heap then had timers, or 64, at a cost that is amortised over these.
 #[test]
 fn d5_cancelled_timers_are_purged_while_timers_come_and_go() {
     let event_loop = virtual_loop();
@@ -243,6 +254,8 @@ fn d5_cancelled_timers_are_purged_while_timers_come_and_go() {
 
 //= SPEC.md#d-5
 //= type=test
+//# A cancelled timer MUST be purged from the heap after at most as many insertions and iterations
+//# as the heap then had timers, or 64, at a cost that is amortised over these.
 #[test]
 fn d5_many_cancels_at_once_are_purged_in_time() {
     let far = Duration::from_secs(1_000);
@@ -280,6 +293,8 @@ fn d5_many_cancels_at_once_are_purged_in_time() {
 
 //= SPEC.md#d-5
 //= type=test
+//# A cancelled timer MUST be purged from the heap after at most as many insertions and iterations
+//# as the heap then had timers, or 64, at a cost that is amortised over these.
 #[test]
 fn d5_a_sweep_takes_cancelled_timers_and_no_others() {
     let event_loop = virtual_loop();
@@ -307,6 +322,8 @@ fn d5_a_sweep_takes_cancelled_timers_and_no_others() {
 
 //= SPEC.md#d-6
 //= type=test
+//# A deadline that has passed when a timer is set MUST make it due in the next iteration, and never
+//# run it inside the call.
 #[test]
 fn d6_a_past_deadline_is_due_in_the_next_iteration() {
     let event_loop = virtual_loop();
@@ -324,6 +341,8 @@ fn d6_a_past_deadline_is_due_in_the_next_iteration() {
 
 //= SPEC.md#d-6
 //= type=test
+//# A deadline that has passed when a timer is set MUST make it due in the next iteration, and never
+//# run it inside the call.
 #[test]
 fn d6_a_past_deadline_set_by_a_callback_waits_for_the_next_iteration() {
     let event_loop = virtual_loop();
@@ -346,6 +365,8 @@ fn d6_a_past_deadline_set_by_a_callback_waits_for_the_next_iteration() {
 
 //= SPEC.md#d-7
 //= type=test
+//# `call_later_threadsafe` MUST count its delay from the call, wake the loop if needed, and return
+//# a handle that any thread may cancel.
 #[test]
 fn d7_the_delay_counts_from_the_call() {
     let event_loop = virtual_loop();
@@ -387,6 +408,8 @@ fn set_while_asleep(
 
 //= SPEC.md#d-7
 //= type=test
+//# `call_later_threadsafe` MUST count its delay from the call, wake the loop if needed, and return
+//# a handle that any thread may cancel.
 #[test]
 fn d7_a_loop_that_sleeps_without_end_is_woken_for_it() {
     guarded(|| {
@@ -399,6 +422,8 @@ fn d7_a_loop_that_sleeps_without_end_is_woken_for_it() {
 
 //= SPEC.md#d-7
 //= type=test
+//# `call_later_threadsafe` MUST count its delay from the call, wake the loop if needed, and return
+//# a handle that any thread may cancel.
 #[test]
 fn d7_a_loop_that_sleeps_too_long_is_woken_for_it() {
     guarded(|| {
@@ -413,6 +438,8 @@ fn d7_a_loop_that_sleeps_too_long_is_woken_for_it() {
 
 //= SPEC.md#d-7
 //= type=test
+//# `call_later_threadsafe` MUST count its delay from the call, wake the loop if needed, and return
+//# a handle that any thread may cancel.
 #[test]
 fn d7_on_the_real_clock_a_sleeping_loop_is_woken_for_it() {
     let running = LoopThread::start();
@@ -428,6 +455,8 @@ fn d7_on_the_real_clock_a_sleeping_loop_is_woken_for_it() {
 
 //= SPEC.md#d-7
 //= type=test
+//# `call_later_threadsafe` MUST count its delay from the call, wake the loop if needed, and return
+//# a handle that any thread may cancel.
 #[test]
 fn d7_any_thread_may_cancel_it() {
     guarded(|| {

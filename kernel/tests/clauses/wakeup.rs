@@ -200,6 +200,7 @@ fn dither(round: usize) {
 
 //= SPEC.md#w-1
 //= type=test
+//# A post MUST publish its entry before it wakes the loop.
 #[test]
 fn w1_a_readable_pipe_means_that_the_post_is_there() {
     let inner = real_loop();
@@ -243,6 +244,7 @@ fn w1_a_readable_pipe_means_that_the_post_is_there() {
 
 //= SPEC.md#w-2
 //= type=test
+//# A post that is accepted while the loop sleeps, or is about to, MUST make that sleep end.
 #[test]
 fn w2_a_post_ends_an_endless_sleep() {
     guarded(|| {
@@ -266,6 +268,7 @@ fn w2_a_post_ends_an_endless_sleep() {
 
 //= SPEC.md#w-2
 //= type=test
+//# A post that is accepted while the loop sleeps, or is about to, MUST make that sleep end.
 #[test]
 fn w2_a_post_ends_a_sleep_before_its_timer() {
     guarded(|| {
@@ -289,8 +292,10 @@ fn w2_a_post_ends_a_sleep_before_its_timer() {
 
 //= SPEC.md#w-1
 //= type=test
+//# A post MUST publish its entry before it wakes the loop.
 //= SPEC.md#w-2
 //= type=test
+//# A post that is accepted while the loop sleeps, or is about to, MUST make that sleep end.
 #[test]
 fn w2_thousands_of_posts_against_a_loop_that_sleeps_each_time() {
     let running = LoopThread::start();
@@ -306,6 +311,7 @@ fn w2_thousands_of_posts_against_a_loop_that_sleeps_each_time() {
 
 //= SPEC.md#w-2
 //= type=test
+//# A post that is accepted while the loop sleeps, or is about to, MUST make that sleep end.
 #[test]
 fn w2_many_posters_against_one_sleeper() {
     let running = LoopThread::start();
@@ -331,6 +337,7 @@ fn w2_many_posters_against_one_sleeper() {
 
 //= SPEC.md#w-2
 //= type=test
+//# A post that is accepted while the loop sleeps, or is about to, MUST make that sleep end.
 #[test]
 fn w2_posts_race_the_end_and_the_beginning_of_a_run() {
     const POSTS: usize = 3_000;
@@ -357,6 +364,8 @@ fn w2_posts_race_the_end_and_the_beginning_of_a_run() {
 
 //= SPEC.md#w-3
 //= type=test
+//# Between two moments at which the loop begins to sleep, posters MUST write at most one byte to
+//# the pipe.
 #[test]
 fn w3_many_posts_to_a_loop_that_does_not_run_write_one_byte() {
     let event_loop = real_loop();
@@ -380,6 +389,8 @@ fn w3_many_posts_to_a_loop_that_does_not_run_write_one_byte() {
 
 //= SPEC.md#w-3
 //= type=test
+//# Between two moments at which the loop begins to sleep, posters MUST write at most one byte to
+//# the pipe.
 #[test]
 fn w3_posts_to_a_loop_that_is_awake_write_nothing() {
     let event_loop = real_loop();
@@ -404,6 +415,7 @@ fn w3_posts_to_a_loop_that_is_awake_write_nothing() {
 
 //= SPEC.md#w-4
 //= type=test
+//# A full pipe MUST count as a delivered wake, and posting to it MUST NOT block or fail.
 #[test]
 fn w4_a_full_pipe_is_a_delivered_wake() {
     guarded(|| {
@@ -424,6 +436,7 @@ fn w4_a_full_pipe_is_a_delivered_wake() {
 
 //= SPEC.md#w-4
 //= type=test
+//# A full pipe MUST count as a delivered wake, and posting to it MUST NOT block or fail.
 #[test]
 fn w4_a_pipe_that_was_full_wakes_the_loop_again() {
     let (locals, local) = mpsc::channel();
@@ -444,6 +457,7 @@ fn w4_a_pipe_that_was_full_wakes_the_loop_again() {
 
 //= SPEC.md#w-5
 //= type=test
+//# A loop that finds the pipe readable MUST drain it completely before it takes the inbox.
 #[test]
 fn w5_a_readable_pipe_is_drained_to_the_last_byte() {
     for bytes_are_all in [true, false] {
@@ -482,6 +496,7 @@ fn sleep_until_told() {
 
 //= SPEC.md#w-6
 //= type=test
+//# A write or a sleep that a signal interrupts MUST be retried or ended early, and never lost.
 #[cfg(target_os = "linux")]
 #[test]
 fn w6_a_sleep_that_is_stopped_and_continued_loses_nothing() {
@@ -542,6 +557,8 @@ fn is_wake_failed<T>(posted: Result<T, PostError>) -> bool {
 
 //= SPEC.md#w-7
 //= type=test
+//# A post whose wake cannot be delivered MUST be withdrawn and refused with the reason, unless the
+//# loop took the entry in the meantime.
 #[test]
 fn w7_a_post_that_cannot_wake_is_withdrawn_and_refused() {
     let event_loop = real_loop();
@@ -579,6 +596,8 @@ fn w7_a_post_that_cannot_wake_is_withdrawn_and_refused() {
 
 //= SPEC.md#w-7
 //= type=test
+//# A post whose wake cannot be delivered MUST be withdrawn and refused with the reason, unless the
+//# loop took the entry in the meantime.
 #[test]
 fn w7_what_needs_no_wake_is_not_refused() {
     let event_loop = real_loop();
@@ -610,6 +629,8 @@ fn w7_what_needs_no_wake_is_not_refused() {
 
 //= SPEC.md#w-7
 //= type=test
+//# A post whose wake cannot be delivered MUST be withdrawn and refused with the reason, unless the
+//# loop took the entry in the meantime.
 #[test]
 fn w7_a_refused_post_leaves_its_neighbours_alone() {
     let event_loop = real_loop();
@@ -629,6 +650,8 @@ fn w7_a_refused_post_leaves_its_neighbours_alone() {
 
 //= SPEC.md#w-8
 //= type=test
+//# End-of-file on the pipe MUST be reported to the exception handler once and repaired with a new
+//# pipe, and MUST NOT make the loop spin.
 #[test]
 fn w8_end_of_file_is_reported_once_and_does_not_spin() {
     guarded(|| {
@@ -656,6 +679,8 @@ fn w8_end_of_file_is_reported_once_and_does_not_spin() {
 
 //= SPEC.md#w-8
 //= type=test
+//# End-of-file on the pipe MUST be reported to the exception handler once and repaired with a new
+//# pipe, and MUST NOT make the loop spin.
 #[test]
 fn w8_the_next_post_wakes_through_the_new_pipe() {
     let running = LoopThread::start();
@@ -684,6 +709,8 @@ fn w8_the_next_post_wakes_through_the_new_pipe() {
 
 //= SPEC.md#w-8
 //= type=test
+//# End-of-file on the pipe MUST be reported to the exception handler once and repaired with a new
+//# pipe, and MUST NOT make the loop spin.
 #[test]
 fn w8_a_loop_that_is_driven_from_outside_repairs_its_pipe_too() {
     let inner = real_loop();
@@ -710,6 +737,8 @@ fn w8_a_loop_that_is_driven_from_outside_repairs_its_pipe_too() {
 
 //= SPEC.md#w-9
 //= type=test
+//# Closing and posting MUST be atomic: a post is either refused, with nothing queued, or handed to
+//# the loop, which runs it or ends it.
 #[test]
 fn w9_posts_race_close_and_every_one_ends() {
     const MOST: usize = 3_000;
@@ -754,6 +783,8 @@ fn w9_posts_race_close_and_every_one_ends() {
 
 //= SPEC.md#w-9
 //= type=test
+//# Closing and posting MUST be atomic: a post is either refused, with nothing queued, or handed to
+//# the loop, which runs it or ends it.
 #[test]
 fn w9_submissions_race_close_and_every_one_ends() {
     for round in 0..200 {
@@ -798,6 +829,8 @@ fn w9_submissions_race_close_and_every_one_ends() {
 
 //= SPEC.md#w-9
 //= type=test
+//# Closing and posting MUST be atomic: a post is either refused, with nothing queued, or handed to
+//# the loop, which runs it or ends it.
 #[test]
 fn w9_after_close_nothing_is_queued_and_nothing_was_changed() {
     let event_loop = real_loop();
@@ -812,6 +845,8 @@ fn w9_after_close_nothing_is_queued_and_nothing_was_changed() {
 
 //= SPEC.md#w-10
 //= type=test
+//# A post to a loop that is open but not running MUST be accepted and MUST run in the first batch
+//# of the next run.
 #[test]
 fn w10_a_post_before_the_run_runs_in_its_first_batch() {
     let event_loop = real_loop();
@@ -837,6 +872,7 @@ fn w10_a_post_before_the_run_runs_in_its_first_batch() {
 
 //= SPEC.md#w-11
 //= type=test
+//# No foreign thread MUST be made to wait for the loop by a post.
 #[test]
 fn w11_a_post_returns_while_the_loop_is_inside_user_code() {
     guarded(|| {
@@ -894,6 +930,7 @@ fn w11_a_post_returns_while_the_loop_is_inside_user_code() {
 
 //= SPEC.md#w-11
 //= type=test
+//# No foreign thread MUST be made to wait for the loop by a post.
 #[test]
 fn w11_no_lock_is_held_while_refused_or_dropped_work_is_dropped() {
     guarded(|| {

@@ -187,8 +187,12 @@ pub(super) static MODELS: &[Model] = &[
 
 //= SPEC.md#u-1
 //= type=test
+//# `run_coroutine_threadsafe` MUST return a future that ends in a final state whatever becomes of
+//# the loop, if the submission was accepted.
 //= SPEC.md#c-1
 //= type=test
+//# A task's outcome MUST be copied to its submission through the queue, so that everything the task
+//# scheduled before it ended runs before the submitter is released.
 fn submit_and_wait() -> Outcome {
     let event_loop = event_loop();
     let result = Cell::new(None);
@@ -208,8 +212,12 @@ fn submit_and_wait() -> Outcome {
 
 //= SPEC.md#c-2
 //= type=test
+//# The copy MUST be a single step against a racing cancel: either the submission is cancelled and
+//# the outcome dropped, or it is finished and the cancel refused.
 //= SPEC.md#c-7
 //= type=test
+//# A submission cancelled while its task cleans up, or swallows the cancel, MUST stay cancelled,
+//# and MUST become ended only when the task has ended.
 fn cancel_races_copy() -> Outcome {
     let event_loop = event_loop();
     let future =
@@ -231,8 +239,11 @@ fn cancel_races_copy() -> Outcome {
 
 //= SPEC.md#c-5
 //= type=test
+//# A submission cancelled before its task began MUST end without running a statement of the
+//# coroutine.
 //= SPEC.md#t-7
 //= type=test
+//# A task cancelled before its first step MUST end cancelled without running a statement.
 fn cancel_races_first_step() -> Outcome {
     let event_loop = event_loop();
     let (ran, cancelled, cancelled_first) = (Cell::new(false), Cell::new(false), Cell::new(false));
@@ -267,8 +278,12 @@ fn cancel_races_first_step() -> Outcome {
 
 //= SPEC.md#c-6
 //= type=test
+//# Cancelling a submission MUST be seen by its task no later than the beginning of the next step
+//# that starts after the call returned, from any thread.
 //= SPEC.md#t-6
 //= type=test
+//# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then
+//# yields `Err(Cancelled)` with the message.
 fn cancel_races_next_step() -> Outcome {
     let event_loop = event_loop();
     let (cancelled, before_step) = (Cell::new(false), Cell::new(false));
@@ -302,8 +317,12 @@ fn cancel_races_next_step() -> Outcome {
 
 //= SPEC.md#c-3
 //= type=test
+//# An exception that a task raised after its submission had been cancelled MUST be reported to the
+//# exception handler.
 //= SPEC.md#x-1
 //= type=test
+//# Every clone of an `Exception` MUST be the same object: identity is kept from the place that
+//# raised it to every place that observes it.
 fn cancel_races_exception() -> Outcome {
     let event_loop = event_loop();
     let raised = failure();
@@ -338,6 +357,8 @@ fn cancel_races_exception() -> Outcome {
 
 //= SPEC.md#f-8
 //= type=test
+//# A waiter that timed out MUST get an error of its own kind, distinct from every error that the
+//# work can raise.
 fn timeout_then_cancel() -> Outcome {
     let event_loop = event_loop();
     let outcome = Cell::new("");
@@ -388,10 +409,16 @@ fn submit_and_tell(event_loop: &loopgate::EventLoop) -> (loopgate::JoinHandle, C
 
 //= SPEC.md#c-8
 //= type=test
+//# Closing a loop MUST finish every accepted submission that is not done, with an error that says
+//# the loop was closed; an outcome that the task had already reached MUST be delivered.
 //= SPEC.md#u-1
 //= type=test
+//# `run_coroutine_threadsafe` MUST return a future that ends in a final state whatever becomes of
+//# the loop, if the submission was accepted.
 //= SPEC.md#u-2
 //= type=test
+//# Submitting to a closed loop MUST be refused in the submitting thread, and the coroutine MUST be
+//# dropped unrun.
 fn close_races_submission() -> Outcome {
     let event_loop = event_loop();
     let (submitter, outcome) = submit_and_tell(&event_loop);
@@ -402,8 +429,11 @@ fn close_races_submission() -> Outcome {
 
 //= SPEC.md#s-7
 //= type=test
+//# Dropping the loop MUST close it.
 //= SPEC.md#c-8
 //= type=test
+//# Closing a loop MUST finish every accepted submission that is not done, with an error that says
+//# the loop was closed; an outcome that the task had already reached MUST be delivered.
 fn drop_after_turns() -> Outcome {
     let event_loop = event_loop();
     let (submitter, outcome) = submit_and_tell(&event_loop);
@@ -415,8 +445,12 @@ fn drop_after_turns() -> Outcome {
 
 //= SPEC.md#c-7
 //= type=test
+//# A submission cancelled while its task cleans up, or swallows the cancel, MUST stay cancelled,
+//# and MUST become ended only when the task has ended.
 //= SPEC.md#f-16
 //= type=test
+//# `wait_ended` MUST return only when the work has really ended: finished, or cancelled and
+//# acknowledged by its producer.
 fn close_races_cancel() -> Outcome {
     let event_loop = event_loop();
     let submitted = event_loop.handle().run_coroutine_threadsafe(async {
@@ -442,8 +476,12 @@ fn close_races_cancel() -> Outcome {
 
 //= SPEC.md#c-9
 //= type=test
+//# The outcome of a concurrent future MUST reach its loop future through the loop's queue, even if
+//# it was done when it was wrapped.
 //= SPEC.md#u-5
 //= type=test
+//# A loop future MUST observe the completion of work after every post that the working thread made
+//# before.
 fn completion_races_wrap(post_first: bool) -> Outcome {
     let event_loop = event_loop();
     let (promise, source) = loopgate::concurrent::promise::<u32>();
@@ -474,6 +512,8 @@ fn completion_races_wrap(post_first: bool) -> Outcome {
 
 //= SPEC.md#c-10
 //= type=test
+//# Cancelling a wrapped loop future MUST cancel its source at once if the source has not started,
+//# and MUST leave running work to end by itself, its outcome dropped.
 fn wrapper_cancel_races_start() -> Outcome {
     let event_loop = event_loop();
     let (promise, source) = loopgate::concurrent::promise::<u32>();
@@ -500,8 +540,11 @@ fn wrapper_cancel_races_start() -> Outcome {
 
 //= SPEC.md#c-12
 //= type=test
+//# A source that ends after the loop closed MUST be ignored without an error.
 //= SPEC.md#l-8
 //= type=test
+//# Closing the loop MUST end a pending loop future that the kernel made, with an error that says
+//# so.
 fn close_races_source() -> Outcome {
     let event_loop = event_loop();
     let (promise, source) = loopgate::concurrent::promise::<u32>();

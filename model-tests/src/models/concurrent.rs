@@ -148,6 +148,7 @@ pub(super) static MODELS: &[Model] = &[
 
 //= SPEC.md#f-4
 //= type=test
+//# Exactly one of a racing `cancel`, completion and start MUST win, and each loser MUST be told.
 fn cancel_races_completion() -> Outcome {
     let (promise, future) = concurrent::promise::<u32>();
     let called = Cell::new(0);
@@ -169,6 +170,8 @@ fn cancel_races_completion() -> Outcome {
 
 //= SPEC.md#f-5
 //= type=test
+//# `set_running_or_notify_cancel` MUST answer true at most once, and after it did the future cannot
+//# be cancelled any more.
 fn cancel_races_start() -> Outcome {
     let (promise, future) = concurrent::promise::<u32>();
     let begun = Cell::new(false);
@@ -190,10 +193,15 @@ fn cancel_races_start() -> Outcome {
 
 //= SPEC.md#f-8
 //= type=test
+//# A waiter that timed out MUST get an error of its own kind, distinct from every error that the
+//# work can raise.
 //= SPEC.md#f-9
 //= type=test
+//# If completion came first, a waiter MUST get the outcome and never a timeout; a timeout MUST
+//# leave the future as it was.
 //= SPEC.md#f-11
 //= type=test
+//# A stray wake-up MUST NOT end a wait.
 fn result_timeout_races_completion() -> Outcome {
     let (promise, future) = concurrent::promise::<u32>();
     let producer = start("producer", move || promise.set_result(1).expect("nobody cancels"));
@@ -222,8 +230,12 @@ fn result_races_completion(complete: bool) -> Outcome {
 
 //= SPEC.md#f-2
 //= type=test
+//# `cancel` on a PENDING future MUST succeed and release every waiter before it returns true; on a
+//# RUNNING or FINISHED one it MUST return false and change nothing.
 //= SPEC.md#f-15
 //= type=test
+//# CANCELLED MUST count as done for `result`, `exception`, `wait`, `as_completed` and `await`
+//# alike.
 fn cancel_releases_a_waiter() -> Outcome {
     let (promise, future) = concurrent::promise::<u32>();
     let canceller = start("canceller", {
@@ -251,8 +263,11 @@ fn cancel_is_refused() -> Outcome {
 
 //= SPEC.md#f-7
 //= type=test
+//# A producer dropped without completing MUST finish the future with an error that says so.
 //= SPEC.md#f-16
 //= type=test
+//# `wait_ended` MUST return only when the work has really ended: finished, or cancelled and
+//# acknowledged by its producer.
 fn dropped_promise_races_cancel() -> Outcome {
     let (promise, future) = concurrent::promise::<u32>();
     let producer = start("producer", move || drop(promise));
@@ -265,8 +280,11 @@ fn dropped_promise_races_cancel() -> Outcome {
 
 //= SPEC.md#f-12
 //= type=test
+//# Done-callbacks MUST run once each, in order of registration, in the thread that completed or
+//# cancelled the future, after its waiters were released and with no lock held.
 //= SPEC.md#f-14
 //= type=test
+//# A callback added to a future that is done MUST run at once, in the calling thread.
 fn add_callback_races_completion() -> Outcome {
     let (promise, future) = concurrent::promise::<u32>();
     let producer = start("producer", move || promise.set_result(1).expect("nobody cancels"));
@@ -287,8 +305,11 @@ fn add_callback_races_completion() -> Outcome {
 
 //= SPEC.md#f-17
 //= type=test
+//# `wait` MUST return as soon as its condition holds: one future done, one failed with an
+//# exception, or all done; cancellation is no failure.
 //= SPEC.md#f-18
 //= type=test
+//# `wait` that times out MUST return the split so far and MUST leave no trace in the futures.
 fn wait_races_cancel(cancel: bool) -> Outcome {
     let (first_promise, first) = concurrent::promise::<u32>();
     let (second_promise, second) = concurrent::promise::<u32>();
@@ -311,6 +332,8 @@ fn wait_races_cancel(cancel: bool) -> Outcome {
 
 //= SPEC.md#f-17
 //= type=test
+//# `wait` MUST return as soon as its condition holds: one future done, one failed with an
+//# exception, or all done; cancellation is no failure.
 fn wait_for_the_first_exception() -> Outcome {
     let (first_promise, first) = concurrent::promise::<u32>();
     let (second_promise, second) = concurrent::promise::<u32>();
@@ -328,6 +351,8 @@ fn wait_for_the_first_exception() -> Outcome {
 
 //= SPEC.md#f-20
 //= type=test
+//# `as_completed` MUST yield each future once, those that are done first, then in order of
+//# completion.
 fn as_completed_races_completion() -> Outcome {
     let (first_promise, first) = concurrent::promise::<u32>();
     let (second_promise, second) = concurrent::promise::<u32>();

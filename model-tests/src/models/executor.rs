@@ -100,6 +100,8 @@ fn pool() -> ThreadPoolExecutor {
 
 //= SPEC.md#e-4
 //= type=test
+//# Work whose future was cancelled before a worker picked it up MUST NOT run, and its future MUST
+//# be marked ended.
 fn cancel_races_pick_up() -> Outcome {
     let (pool, ran) = (pool(), Cell::new(false));
     let noted = ran.clone();
@@ -117,8 +119,12 @@ fn cancel_races_pick_up() -> Outcome {
 
 //= SPEC.md#e-5
 //= type=test
+//# `shutdown` MUST let queued work run, or cancel it when asked to, and when asked to wait MUST
+//# return only after every worker has ended.
 //= SPEC.md#e-6
 //= type=test
+//# `shutdown` with `cancel_futures` MUST release every waiter of the cancelled futures and mark
+//# them ended.
 fn cancel_futures_races_pick_up() -> Outcome {
     let pool = pool();
     let first = pool.submit(|| Ok::<u32, _>(1)).expect("the pool is open");
@@ -137,6 +143,8 @@ fn cancel_futures_races_pick_up() -> Outcome {
 
 //= SPEC.md#e-1
 //= type=test
+//# A pool MUST refuse zero workers and work after shutdown, each with its own error, and the
+//# refused work MUST NOT run.
 fn submit_races_shutdown() -> Outcome {
     let pool = std::sync::Arc::new(pool());
     let closer = start("closer", {
@@ -155,6 +163,8 @@ fn submit_races_shutdown() -> Outcome {
 
 //= SPEC.md#e-7
 //= type=test
+//# A failing initializer MUST break the pool: every queued future fails with that reason, also
+//# behind futures that were cancelled meanwhile, and later work is refused.
 fn failing_initializer() -> Outcome {
     let pool = ThreadPoolExecutor::builder().max_workers(1).initializer(|| Err(failure()));
     let pool = pool.build().expect("one worker");
@@ -183,8 +193,11 @@ fn is_broken(result: &Result<u32, ResultError>) -> bool {
 
 //= SPEC.md#e-3
 //= type=test
+//# A function that panics MUST fail only its own future; the worker goes on.
 //= SPEC.md#e-2
 //= type=test
+//# Work MUST start in the order of submission, and a worker MUST be started only when none is idle
+//# and the limit is not reached.
 fn panicking_work() -> Outcome {
     let pool = pool();
     let first = pool.submit::<u32, _>(|| throw("work")).expect("the pool is open");
@@ -201,6 +214,8 @@ fn panicking_work() -> Outcome {
 
 //= SPEC.md#u-4
 //= type=test
+//# `run_in_executor` MUST return its errors at the call, and otherwise a loop future of the work's
+//# outcome.
 fn work_for_a_coroutine() -> Outcome {
     let (pool, event_loop) = (pool(), event_loop());
     let work =

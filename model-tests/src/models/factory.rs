@@ -85,8 +85,12 @@ fn count_reports(event_loop: &EventLoop, raised: &loopgate::Exception) -> Cell<u
 
 //= SPEC.md#t-15
 //= type=test
+//# When a factory fails for a submission, the submitter's future and the exception handler MUST get
+//# the same exception object, the handler exactly once.
 //= SPEC.md#t-16
 //= type=test
+//# When a factory fails for a submission that was already cancelled, only the exception handler
+//# MUST get the exception.
 fn factory_error_races_cancel() -> Outcome {
     submit_to_factory(true)
 }
@@ -124,8 +128,13 @@ fn submit_to_factory(fails: bool) -> Outcome {
 
 //= SPEC.md#t-14
 //= type=test
+//# A task factory that fails, panics, or returns a task of another loop or of another coroutine
+//# MUST make the creation fail with that exception, MUST drop the coroutine, and MUST NOT stop the
+//# loop.
 //= SPEC.md#t-15
 //= type=test
+//# When a factory fails for a submission, the submitter's future and the exception handler MUST get
+//# the same exception object, the handler exactly once.
 fn factory_error_races_wait(run: bool) -> Outcome {
     let event_loop = event_loop();
     let raised = failure();
@@ -153,6 +162,9 @@ fn factory_error_races_wait(run: bool) -> Outcome {
 
 //= SPEC.md#t-14
 //= type=test
+//# A task factory that fails, panics, or returns a task of another loop or of another coroutine
+//# MUST make the creation fail with that exception, MUST drop the coroutine, and MUST NOT stop the
+//# loop.
 fn factory_panic_races_close() -> Outcome {
     let event_loop = event_loop();
     event_loop.set_exception_handler(|context| {
@@ -187,6 +199,8 @@ fn factory_panic_races_close() -> Outcome {
 
 //= SPEC.md#x-5
 //= type=test
+//# A handler that panics MUST NOT stop the loop, and the default handler MUST then receive both the
+//# original report and the handler's panic.
 fn handler_panics() -> Outcome {
     let event_loop = event_loop();
     event_loop.set_exception_handler(|_| throw("handler"));

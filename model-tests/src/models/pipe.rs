@@ -75,13 +75,34 @@ pub(super) static MODELS: &[Model] = &[
         clauses: &["W-7"],
         question: "Is a post whose wake fails withdrawn, unless the loop has it already?",
         environment: FAILING_WRITES,
-        choices: 2,
+        choices: 1,
         outcomes: &["accepted", "refused, then accepted", "delivered in spite of the failure"],
         body: failing_write,
         controls: &[Control {
             name: "writes never fail, they say",
             change: Change::Forbid("refused, then accepted"),
             fails_with: "outcome not allowed: refused, then accepted",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
+        name: "w2_failed_wake_strands_nobody_else",
+        clauses: &["W-2", "W-7", "W-8"],
+        question: "Is a post run that relied on the byte of another poster whose write fails?",
+        threads: 3,
+        bound: Some(3),
+        environment: Environment { spurious_wakeups: false, ..FAILING_WRITES },
+        choices: 1,
+        outcomes: &["accepted", "refused, then accepted"],
+        body: failed_wake_of_another,
+        controls: &[Control {
+            name: "and the byte may vanish",
+            change: Change::Environment(Environment {
+                lost_bytes: true,
+                spurious_wakeups: false,
+                ..FAILING_WRITES
+            }),
+            fails_with: "deadlock",
         }],
         ..Model::DEFAULTS
     },
@@ -100,6 +121,45 @@ pub(super) static MODELS: &[Model] = &[
     },
 ];
 
+/// Counts the reports of a loop, for a poster that waits until its broken pipe has been replaced.
+#[derive(Clone)]
+struct Reports(Arc<(Mutex<usize>, Condvar)>);
+
+impl Reports {
+    fn of(event_loop: &loopgate::EventLoop) -> Reports {
+        let reports = Reports(Arc::new((Mutex::new(0), Condvar::new())));
+        let counted = reports.clone();
+        event_loop.set_exception_handler(move |_| {
+            *counted.0.0.lock() += 1;
+            counted.0.1.notify_all();
+        });
+        reports
+    }
+
+    fn count(&self) -> usize {
+        *self.0.0.lock()
+    }
+
+    /// The loop notices a broken pipe by itself, and says so: then the next post may do.
+    fn wait_for(&self, count: usize) {
+        let mut reported = self.0.0.lock();
+        while *reported < count {
+            self.0.1.wait(&mut reported);
+        }
+    }
+
+    /// Posts until it is accepted; how often it was refused.
+    fn post_until_accepted(&self, post: impl Fn() -> Result<(), PostError>) -> usize {
+        let mut refused = 0;
+        while let Err(error) = post() {
+            assert!(matches!(error, PostError::WakeFailed(_)), "{error}");
+            refused += 1;
+            self.wait_for(refused);
+        }
+        refused
+    }
+}
+
 /// Posts something that stops the loop, and runs it.
 fn post_and_run(event_loop: &loopgate::EventLoop) {
     let handle = event_loop.handle();
@@ -112,6 +172,7 @@ fn post_and_run(event_loop: &loopgate::EventLoop) {
 
 //= SPEC.md#w-4
 //= type=test
+//# A full pipe MUST count as a delivered wake, and posting to it MUST NOT block or fail.
 fn full_pipe() -> Outcome {
     let event_loop = event_loop();
     assert_eq!(fill_pipe(&event_loop), 1);
@@ -128,6 +189,7 @@ fn full_pipe() -> Outcome {
 
 //= SPEC.md#w-6
 //= type=test
+//# A write or a sleep that a signal interrupts MUST be retried or ended early, and never lost.
 fn interrupted() -> Outcome {
     post_and_run(&event_loop());
     match count("sleeps on", "Pipe") {
@@ -140,6 +202,7 @@ fn interrupted() -> Outcome {
 
 //= SPEC.md#w-5
 //= type=test
+//# A loop that finds the pipe readable MUST drain it completely before it takes the inbox.
 fn partial_drain() -> Outcome {
     let event_loop = event_loop();
     assert_eq!(fill_pipe(&event_loop), 2);
@@ -149,34 +212,22 @@ fn partial_drain() -> Outcome {
 
 //= SPEC.md#w-8
 //= type=test
+//# End-of-file on the pipe MUST be reported to the exception handler once and repaired with a new
+//# pipe, and MUST NOT make the loop spin.
 fn end_of_file() -> Outcome {
     let event_loop = event_loop();
-    let reports = Arc::new((Mutex::new(0), Condvar::new()));
-    let counted = Arc::clone(&reports);
-    event_loop.set_exception_handler(move |_| {
-        *counted.0.lock() += 1;
-        counted.1.notify_all();
-    });
+    let reports = Reports::of(&event_loop);
     let refused = Cell::new(0);
     let poster = start("poster", {
-        let (handle, refused) = (event_loop.handle(), refused.clone());
-        let reports = Arc::clone(&reports);
+        let (handle, refused, reports) = (event_loop.handle(), refused.clone(), reports.clone());
         move || {
-            while let Err(error) = handle.call_soon_threadsafe(|| running().stop()) {
-                assert!(matches!(error, PostError::WakeFailed(_)), "{error}");
-                refused.update(|count| *count += 1);
-                // The loop notices a broken pipe by itself, and says so: then the next post may do.
-                let mut reported = reports.0.lock();
-                while *reported < refused.get() {
-                    reports.1.wait(&mut reported);
-                }
-            }
+            let post = || handle.call_soon_threadsafe(|| running().stop()).map(drop);
+            refused.set(reports.post_until_accepted(post));
         }
     });
     event_loop.run_forever().expect("the run is stopped");
     join(poster);
-    let reports = *reports.0.lock();
-    match (reports, refused.get()) {
+    match (reports.count(), refused.get()) {
         (0, 0) => "sound".into(),
         (_, 0) => "replaced".into(),
         (_, _) => "replaced, a post refused".into(),
@@ -185,23 +236,24 @@ fn end_of_file() -> Outcome {
 
 //= SPEC.md#w-7
 //= type=test
+//# A post whose wake cannot be delivered MUST be withdrawn and refused with the reason, unless the
+//# loop took the entry in the meantime.
 fn failing_write() -> Outcome {
     let event_loop = event_loop();
+    let reports = Reports::of(&event_loop);
     let (ran, refused) = (Cell::new(0), Cell::new(0));
     let poster = start("poster", {
         let (handle, ran, refused) = (event_loop.handle(), ran.clone(), refused.clone());
         move || {
             let post = || {
                 let ran = ran.clone();
-                handle.call_soon_threadsafe(move || {
+                let callback = move || {
                     ran.update(|count| *count += 1);
                     running().stop();
-                })
+                };
+                handle.call_soon_threadsafe(callback).map(drop)
             };
-            while let Err(error) = post() {
-                assert!(matches!(error, PostError::WakeFailed(_)), "{error}");
-                refused.update(|count| *count += 1);
-            }
+            refused.set(reports.post_until_accepted(post));
         }
     });
     event_loop.run_forever().expect("the run is stopped");
@@ -219,10 +271,38 @@ fn failing_write() -> Outcome {
     }
 }
 
+//= SPEC.md#w-2
+//= type=test
+//# A post that is accepted while the loop sleeps, or is about to, MUST make that sleep end.
+fn failed_wake_of_another() -> Outcome {
+    let event_loop = event_loop();
+    let reports = Reports::of(&event_loop);
+    let other = start("other", {
+        let handle = event_loop.handle();
+        // Refused or not: whoever is refused knows, and this one leaves it at that.
+        move || drop(handle.call_soon_threadsafe(|| ()))
+    });
+    let refused = Cell::new(0);
+    let poster = start("poster", {
+        let (handle, refused) = (event_loop.handle(), refused.clone());
+        move || {
+            let post = || handle.call_soon_threadsafe(|| running().stop()).map(drop);
+            refused.set(reports.post_until_accepted(post));
+        }
+    });
+    event_loop.run_forever().expect("the run is stopped");
+    join(other);
+    join(poster);
+    if refused.get() == 0 { "accepted".into() } else { "refused, then accepted".into() }
+}
+
 //= SPEC.md#w-11
 //= type=test
+//# No foreign thread MUST be made to wait for the loop by a post.
 //= SPEC.md#w-10
 //= type=test
+//# A post to a loop that is open but not running MUST be accepted and MUST run in the first batch
+//# of the next run.
 fn post_to_an_idle_loop() -> Outcome {
     let event_loop = event_loop();
     let handle = event_loop.handle();

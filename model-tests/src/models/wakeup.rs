@@ -140,10 +140,13 @@ fn sleep_outcome() -> Outcome {
 
 //= SPEC.md#w-1
 //= type=test
+//# A post MUST publish its entry before it wakes the loop.
 //= SPEC.md#w-2
 //= type=test
+//# A post that is accepted while the loop sleeps, or is about to, MUST make that sleep end.
 //= SPEC.md#q-5
 //= type=test
+//# An accepted callback that is not cancelled MUST run exactly once if the loop goes on to run.
 fn post_races_sleep() -> Outcome {
     let event_loop = event_loop();
     let handle = event_loop.handle();
@@ -157,6 +160,8 @@ fn post_races_sleep() -> Outcome {
 
 //= SPEC.md#w-3
 //= type=test
+//# Between two moments at which the loop begins to sleep, posters MUST write at most one byte to
+//# the pipe.
 fn two_posters_share_a_byte() -> Outcome {
     let event_loop = event_loop();
     let ran = Cell::new(0);
@@ -182,6 +187,7 @@ fn two_posters_share_a_byte() -> Outcome {
 
 //= SPEC.md#q-1
 //= type=test
+//# If scheduling A happened before scheduling B, by whatever threads, then A MUST run before B.
 fn post_before_call_soon(post_first: bool) -> Outcome {
     let event_loop = event_loop();
     let (flag, order) = (Cell::new(false), Cell::new(Vec::new()));
@@ -219,6 +225,7 @@ fn post_before_call_soon(post_first: bool) -> Outcome {
 
 //= SPEC.md#w-5
 //= type=test
+//# A loop that finds the pipe readable MUST drain it completely before it takes the inbox.
 fn post_races_drain() -> Outcome {
     let event_loop = event_loop();
     let turn = Cell::new(0);
@@ -244,10 +251,15 @@ fn post_races_drain() -> Outcome {
 
 //= SPEC.md#w-9
 //= type=test
+//# Closing and posting MUST be atomic: a post is either refused, with nothing queued, or handed to
+//# the loop, which runs it or ends it.
 //= SPEC.md#s-6
 //= type=test
+//# `close` MUST be refused while the loop runs, MUST be idempotent, and MUST drop all queued work,
+//# timers and tasks.
 //= SPEC.md#s-8
 //= type=test
+//# After close every operation that would schedule work MUST be refused with `LoopClosed`.
 fn post_races_close() -> Outcome {
     struct Owned(Cell<bool>);
     impl Drop for Owned {
@@ -281,8 +293,12 @@ fn post_races_close() -> Outcome {
 
 //= SPEC.md#g-2
 //= type=test
+//# `stop` from any thread MUST wake the loop and MUST end the run after the batch in which it is
+//# reached.
 //= SPEC.md#s-1
 //= type=test
+//# `stop` MUST let the running batch end, leave what it scheduled queued for the next run, and be
+//# consumed by the run that it ends.
 fn stop_races_sleep() -> Outcome {
     let event_loop = event_loop();
     let handle = event_loop.handle();
@@ -294,10 +310,14 @@ fn stop_races_sleep() -> Outcome {
 
 //= SPEC.md#h-1
 //= type=test
+//# A handle that was cancelled before its callback began MUST never run it.
 //= SPEC.md#h-3
 //= type=test
+//# Cancelling a handle MUST be idempotent, and MUST return whether this call prevented the
+//# callback.
 //= SPEC.md#h-4
 //= type=test
+//# Cancelling a handle whose callback is running MUST NOT wait for it.
 fn cancel_races_run() -> Outcome {
     let event_loop = event_loop();
     let ran = Cell::new(false);
@@ -318,6 +338,8 @@ fn cancel_races_run() -> Outcome {
 
 //= SPEC.md#d-7
 //= type=test
+//# `call_later_threadsafe` MUST count its delay from the call, wake the loop if needed, and return
+//# a handle that any thread may cancel.
 fn timer_races_cancel() -> Outcome {
     let event_loop = event_loop();
     let fired = Cell::new(None);
@@ -351,6 +373,8 @@ fn timer_races_cancel() -> Outcome {
 
 //= SPEC.md#t-4
 //= type=test
+//# Any `std` future MUST make progress when its waker is called, from any thread, and wakes that
+//# come before the task runs MUST be coalesced into one step.
 fn foreign_waker() -> Outcome {
     use std::task::{Poll, Waker};
     let event_loop = event_loop();

@@ -4,6 +4,9 @@ use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::future::pending;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
 
 use loopgate::{
     Cancelled, EventLoop, Exception, ResultError, Task, concurrent, current_task, gather, shield,
@@ -17,6 +20,8 @@ use crate::support::{Log, record_reports, virtual_loop};
 
 //= SPEC.md#t-5
 //= type=test
+//# `cancel` on a live task MUST return true and raise `cancelling` by one; on a task that is done
+//# it MUST return false.
 #[test]
 fn t5_every_request_to_a_live_task_counts() {
     let event_loop = virtual_loop();
@@ -33,6 +38,8 @@ fn t5_every_request_to_a_live_task_counts() {
 
 //= SPEC.md#t-5
 //= type=test
+//# `cancel` on a live task MUST return true and raise `cancelling` by one; on a task that is done
+//# it MUST return false.
 #[test]
 fn t5_requests_to_a_suspended_task_count_before_and_after_delivery() {
     let event_loop = virtual_loop();
@@ -55,6 +62,8 @@ fn t5_requests_to_a_suspended_task_count_before_and_after_delivery() {
 
 //= SPEC.md#t-5
 //= type=test
+//# `cancel` on a live task MUST return true and raise `cancelling` by one; on a task that is done
+//# it MUST return false.
 #[test]
 fn t5_a_task_that_is_done_refuses_and_stays_as_it_was() {
     let event_loop = virtual_loop();
@@ -76,6 +85,8 @@ fn t5_a_task_that_is_done_refuses_and_stays_as_it_was() {
 
 //= SPEC.md#t-5
 //= type=test
+//# `cancel` on a live task MUST return true and raise `cancelling` by one; on a task that is done
+//# it MUST return false.
 #[test]
 fn t5_cancelling_from_outside_a_run_reaches_the_next_run() {
     let event_loop = virtual_loop();
@@ -119,6 +130,8 @@ fn suspensions(event_loop: &EventLoop) -> Vec<(&'static str, Boxed<()>, Box<dyn 
 
 //= SPEC.md#t-6
 //= type=test
+//# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then
+//# yields `Err(Cancelled)` with the message.
 #[test]
 fn t6_every_kernel_awaitable_yields_the_cancel_with_its_message_once() {
     let count = suspensions(&virtual_loop()).len();
@@ -147,6 +160,8 @@ fn t6_every_kernel_awaitable_yields_the_cancel_with_its_message_once() {
 
 //= SPEC.md#t-6
 //= type=test
+//# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then
+//# yields `Err(Cancelled)` with the message.
 #[test]
 fn t6_a_cancel_asked_for_while_running_is_yielded_by_the_next_await() {
     let count = suspensions(&virtual_loop()).len();
@@ -170,6 +185,8 @@ fn t6_a_cancel_asked_for_while_running_is_yielded_by_the_next_await() {
 
 //= SPEC.md#t-6
 //= type=test
+//# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then
+//# yields `Err(Cancelled)` with the message.
 #[test]
 fn t6_of_two_requests_before_delivery_the_first_message_is_yielded() {
     let count = suspensions(&virtual_loop()).len();
@@ -192,6 +209,8 @@ fn t6_of_two_requests_before_delivery_the_first_message_is_yielded() {
 
 //= SPEC.md#t-6
 //= type=test
+//# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then
+//# yields `Err(Cancelled)` with the message.
 #[test]
 fn t6_a_cancel_between_completion_and_the_next_step_is_yielded() {
     let event_loop = virtual_loop();
@@ -213,6 +232,8 @@ fn t6_a_cancel_between_completion_and_the_next_step_is_yielded() {
 
 //= SPEC.md#t-6
 //= type=test
+//# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then
+//# yields `Err(Cancelled)` with the message.
 #[test]
 fn t6_a_cancel_after_an_awaited_task_ended_is_yielded() {
     let event_loop = virtual_loop();
@@ -240,6 +261,8 @@ fn t6_a_cancel_after_an_awaited_task_ended_is_yielded() {
 
 //= SPEC.md#t-6
 //= type=test
+//# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then
+//# yields `Err(Cancelled)` with the message.
 #[test]
 fn t6_cancelling_an_awaiter_cancels_the_loop_future_for_all() {
     let event_loop = virtual_loop();
@@ -257,6 +280,8 @@ fn t6_cancelling_an_awaiter_cancels_the_loop_future_for_all() {
 
 //= SPEC.md#t-6
 //= type=test
+//# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then
+//# yields `Err(Cancelled)` with the message.
 #[test]
 fn t6_cancelling_an_awaiter_cancels_a_concurrent_future_that_has_not_begun() {
     let event_loop = virtual_loop();
@@ -272,6 +297,8 @@ fn t6_cancelling_an_awaiter_cancels_a_concurrent_future_that_has_not_begun() {
 
 //= SPEC.md#t-6
 //= type=test
+//# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then
+//# yields `Err(Cancelled)` with the message.
 #[test]
 fn t6_cancelling_an_awaiter_leaves_running_work_alone() {
     let event_loop = virtual_loop();
@@ -302,6 +329,8 @@ fn slow_to_end(event_loop: &EventLoop, log: &Log<&'static str>) -> Task<()> {
 
 //= SPEC.md#t-6
 //= type=test
+//# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then
+//# yields `Err(Cancelled)` with the message.
 #[test]
 fn t6_one_cancel_reaches_each_branch_of_a_join_once() {
     // Whichever branch is polled first: it must not take what was meant for the other.
@@ -340,6 +369,8 @@ fn t6_one_cancel_reaches_each_branch_of_a_join_once() {
 
 //= SPEC.md#t-6
 //= type=test
+//# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then
+//# yields `Err(Cancelled)` with the message.
 #[test]
 fn t6_a_branch_that_cancels_its_own_task_reaches_the_suspended_branch() {
     for index in 0..suspensions(&virtual_loop()).len() {
@@ -364,6 +395,8 @@ fn t6_a_branch_that_cancels_its_own_task_reaches_the_suspended_branch() {
 
 //= SPEC.md#t-6
 //= type=test
+//# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then
+//# yields `Err(Cancelled)` with the message.
 #[test]
 fn t6_an_awaitable_that_was_given_up_takes_no_cancel() {
     let event_loop = virtual_loop();
@@ -376,7 +409,7 @@ fn t6_an_awaitable_that_was_given_up_takes_no_cancel() {
             let mut given_up = Box::pin(given_up);
             let polled_once = std::future::poll_fn(|cx| {
                 assert!(given_up.as_mut().poll(cx).is_pending());
-                std::task::Poll::Ready(())
+                Poll::Ready(())
             });
             polled_once.await;
             drop(given_up);
@@ -397,7 +430,7 @@ fn t6_an_awaitable_that_was_given_up_takes_no_cancel() {
 async fn first<T>(a: impl Future<Output = T>, b: impl Future<Output = T>) -> T {
     let (mut a, mut b) = (std::pin::pin!(a), std::pin::pin!(b));
     std::future::poll_fn(|cx| match a.as_mut().poll(cx) {
-        std::task::Poll::Pending => b.as_mut().poll(cx),
+        Poll::Pending => b.as_mut().poll(cx),
         ready => ready,
     })
     .await
@@ -405,6 +438,8 @@ async fn first<T>(a: impl Future<Output = T>, b: impl Future<Output = T>) -> T {
 
 //= SPEC.md#t-6
 //= type=test
+//# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then
+//# yields `Err(Cancelled)` with the message.
 #[test]
 fn t6_a_cancel_on_its_way_to_an_awaitable_that_is_gone_is_yielded_by_the_next() {
     let in_scope: fn() -> Boxed<i32> =
@@ -431,6 +466,8 @@ fn t6_a_cancel_on_its_way_to_an_awaitable_that_is_gone_is_yielded_by_the_next() 
 
 //= SPEC.md#t-11
 //= type=test
+//# A cancel that nobody received before the coroutine returned a value MUST make the task
+//# cancelled; if it returned an exception the exception stands.
 #[test]
 fn t11_a_cancel_on_its_way_to_an_awaitable_that_is_gone_was_not_received() {
     let event_loop = virtual_loop();
@@ -446,6 +483,8 @@ fn t11_a_cancel_on_its_way_to_an_awaitable_that_is_gone_was_not_received() {
 
 //= SPEC.md#t-6
 //= type=test
+//# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then
+//# yields `Err(Cancelled)` with the message.
 #[test]
 fn t6_a_cancel_that_one_branch_received_is_not_yielded_again_for_a_branch_that_is_gone() {
     let count = suspensions(&virtual_loop()).len();
@@ -474,10 +513,100 @@ fn t6_a_cancel_that_one_branch_received_is_not_yielded_again_for_a_branch_that_i
     }
 }
 
+/// One branch of a combinator, with a waker of its own.
+struct Branch<T> {
+    future: std::pin::Pin<Box<dyn Future<Output = T>>>,
+    result: Option<T>,
+    woken: Arc<Woken>,
+}
+
+/// Notes that a branch was woken, and wakes the task.
+struct Woken {
+    flag: AtomicBool,
+    task: Mutex<Option<Waker>>,
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.flag.store(true, Ordering::SeqCst);
+        if let Some(task) = &*self.task.lock().unwrap() {
+            task.wake_by_ref();
+        }
+    }
+}
+
+impl<T> Branch<T> {
+    fn new(future: impl Future<Output = T> + 'static) -> Branch<T> {
+        let woken = Arc::new(Woken { flag: AtomicBool::new(true), task: Mutex::default() });
+        Branch { future: Box::pin(future), result: None, woken }
+    }
+
+    /// Polls only if it was woken.
+    fn poll(&mut self, cx: &mut Context<'_>) {
+        *self.woken.task.lock().unwrap() = Some(cx.waker().clone());
+        if self.result.is_some() || !self.woken.flag.swap(false, Ordering::SeqCst) {
+            return;
+        }
+        let waker = Waker::from(Arc::clone(&self.woken));
+        if let Poll::Ready(result) = self.future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            self.result = Some(result);
+        }
+    }
+}
+
+/// As `join`, but polls only the branches that were woken, as many a combinator does.
+async fn join_woken<T>(
+    a: impl Future<Output = T> + 'static,
+    b: impl Future<Output = T> + 'static,
+) -> (T, T) {
+    let (mut a, mut b) = (Branch::new(a), Branch::new(b));
+    std::future::poll_fn(move |cx| {
+        a.poll(cx);
+        b.poll(cx);
+        if a.result.is_none() || b.result.is_none() {
+            return Poll::Pending;
+        }
+        a.result.take().zip(b.result.take()).map_or(Poll::Pending, Poll::Ready)
+    })
+    .await
+}
+
+//= SPEC.md#t-6
+//= type=test
+//# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then
+//# yields `Err(Cancelled)` with the message.
+#[test]
+fn t6_a_cancel_wakes_every_branch_that_it_is_for() {
+    let count = suspensions(&virtual_loop()).len();
+    for (one, other) in (0..count).flat_map(|one| (0..count).map(move |other| (one, other))) {
+        let event_loop = virtual_loop();
+        let ((name, one, _kept), (other_name, other, _kept_too)) = (
+            suspensions(&event_loop).swap_remove(one),
+            suspensions(&event_loop).swap_remove(other),
+        );
+        if [name, other_name].iter().any(|name| matches!(*name, "sleep(0)" | "yield_now")) {
+            continue; // ready before the cancel
+        }
+        let branch = |awaitable: Boxed<()>| async move {
+            let told = message_of(&awaitable.await);
+            let cleanup = message_of(&sleep(secs(1)).await);
+            (told, cleanup)
+        };
+        let joined = join_woken(branch(one), branch(other));
+        let task = event_loop.create_task(async { Ok(joined.await) }).unwrap();
+        turns(&event_loop, 1);
+        task.cancel_with_message("why");
+        let told = finish(&event_loop, task.clone()).map_err(|error| error.to_string());
+        let once = (Some("why".to_owned()), None);
+        assert_eq!(told, Ok((once.clone(), once)), "{name} and {other_name}");
+    }
+}
+
 // ---- T-7 -----------------------------------------------------------------------------------------------
 
 //= SPEC.md#t-7
 //= type=test
+//# A task cancelled before its first step MUST end cancelled without running a statement.
 #[test]
 fn t7_cancelled_before_the_first_step_runs_no_statement() {
     let event_loop = virtual_loop();
@@ -500,6 +629,7 @@ fn t7_cancelled_before_the_first_step_runs_no_statement() {
 
 //= SPEC.md#t-7
 //= type=test
+//# A task cancelled before its first step MUST end cancelled without running a statement.
 #[test]
 fn t7_cancelled_by_an_earlier_callback_of_the_same_batch() {
     let event_loop = virtual_loop();
@@ -514,6 +644,7 @@ fn t7_cancelled_by_an_earlier_callback_of_the_same_batch() {
 
 //= SPEC.md#t-7
 //= type=test
+//# A task cancelled before its first step MUST end cancelled without running a statement.
 #[test]
 fn t7_a_task_that_is_awaited_before_it_began_ends_cancelled_with_its_awaiter() {
     let event_loop = virtual_loop();
@@ -545,6 +676,8 @@ fn cancelled_once<T: Clone + 'static>(
 
 //= SPEC.md#t-8
 //= type=test
+//# A coroutine that swallows a cancel MUST be able to go on, to finish with a value, to raise
+//# something else, and to be cancelled again.
 #[test]
 fn t8_a_swallowed_cancel_lets_it_finish_with_a_value() {
     let (event_loop, task) = cancelled_once(async {
@@ -558,6 +691,8 @@ fn t8_a_swallowed_cancel_lets_it_finish_with_a_value() {
 
 //= SPEC.md#t-8
 //= type=test
+//# A coroutine that swallows a cancel MUST be able to go on, to finish with a value, to raise
+//# something else, and to be cancelled again.
 #[test]
 fn t8_a_swallowed_cancel_lets_it_go_on() {
     let (event_loop, task) = cancelled_once(async {
@@ -573,6 +708,8 @@ fn t8_a_swallowed_cancel_lets_it_go_on() {
 
 //= SPEC.md#t-8
 //= type=test
+//# A coroutine that swallows a cancel MUST be able to go on, to finish with a value, to raise
+//# something else, and to be cancelled again.
 #[test]
 fn t8_a_swallowed_cancel_may_become_something_else() {
     let (event_loop, task) = cancelled_once(async {
@@ -588,6 +725,8 @@ fn t8_a_swallowed_cancel_may_become_something_else() {
 
 //= SPEC.md#t-8
 //= type=test
+//# A coroutine that swallows a cancel MUST be able to go on, to finish with a value, to raise
+//# something else, and to be cancelled again.
 #[test]
 fn t8_a_panic_during_cleanup_is_the_outcome() {
     let (event_loop, task) = cancelled_once(async {
@@ -603,6 +742,8 @@ fn t8_a_panic_during_cleanup_is_the_outcome() {
 
 //= SPEC.md#t-8
 //= type=test
+//# A coroutine that swallows a cancel MUST be able to go on, to finish with a value, to raise
+//# something else, and to be cancelled again.
 #[test]
 fn t8_a_swallowed_cancel_can_be_followed_by_another() {
     let (event_loop, task) = cancelled_once(async {
@@ -626,6 +767,8 @@ fn t8_a_swallowed_cancel_can_be_followed_by_another() {
 
 //= SPEC.md#t-8
 //= type=test
+//# A coroutine that swallows a cancel MUST be able to go on, to finish with a value, to raise
+//# something else, and to be cancelled again.
 #[test]
 fn t8_cleaning_up_may_await_before_the_cancel_goes_on() {
     let log = Log::default();
@@ -642,6 +785,8 @@ fn t8_cleaning_up_may_await_before_the_cancel_goes_on() {
 
 //= SPEC.md#t-8
 //= type=test
+//# A coroutine that swallows a cancel MUST be able to go on, to finish with a value, to raise
+//# something else, and to be cancelled again.
 #[test]
 fn t8_cleaning_up_can_be_interrupted_by_another_cancel() {
     let log = Log::default();
@@ -660,6 +805,8 @@ fn t8_cleaning_up_can_be_interrupted_by_another_cancel() {
 
 //= SPEC.md#t-9
 //= type=test
+//# A coroutine suspended in a foreign awaitable MUST be dropped at that await when it is cancelled,
+//# and its task ends cancelled.
 #[test]
 fn t9_a_foreign_await_is_dropped_and_the_task_ends_cancelled() {
     let event_loop = virtual_loop();
@@ -684,6 +831,8 @@ fn t9_a_foreign_await_is_dropped_and_the_task_ends_cancelled() {
 
 //= SPEC.md#t-9
 //= type=test
+//# A coroutine suspended in a foreign awaitable MUST be dropped at that await when it is cancelled,
+//# and its task ends cancelled.
 #[test]
 fn t9_a_future_that_is_never_woken_can_be_cancelled() {
     let event_loop = virtual_loop();
@@ -696,6 +845,8 @@ fn t9_a_future_that_is_never_woken_can_be_cancelled() {
 
 //= SPEC.md#t-9
 //= type=test
+//# A coroutine suspended in a foreign awaitable MUST be dropped at that await when it is cancelled,
+//# and its task ends cancelled.
 #[test]
 fn t9_a_value_that_came_is_not_a_suspension() {
     // The foreign future is ready when the step comes: nothing is dropped, the next kernel await is told.
@@ -716,6 +867,8 @@ fn t9_a_value_that_came_is_not_a_suspension() {
 
 //= SPEC.md#t-9
 //= type=test
+//# A coroutine suspended in a foreign awaitable MUST be dropped at that await when it is cancelled,
+//# and its task ends cancelled.
 #[test]
 fn t9_beside_a_kernel_await_a_foreign_one_is_not_dropped() {
     let event_loop = virtual_loop();
@@ -737,6 +890,8 @@ fn t9_beside_a_kernel_await_a_foreign_one_is_not_dropped() {
 
 //= SPEC.md#t-9
 //= type=test
+//# A coroutine suspended in a foreign awaitable MUST be dropped at that await when it is cancelled,
+//# and its task ends cancelled.
 #[test]
 fn t9_whoever_awaits_the_dropped_coroutine_is_told_and_may_go_on() {
     let event_loop = virtual_loop();
@@ -760,6 +915,7 @@ fn t9_whoever_awaits_the_dropped_coroutine_is_told_and_may_go_on() {
 
 //= SPEC.md#t-10
 //= type=test
+//# Cancelling a task that awaits another task MUST cancel that one and go on waiting for its end.
 #[test]
 fn t10_the_awaited_task_is_cancelled_and_waited_for() {
     let event_loop = virtual_loop();
@@ -786,6 +942,7 @@ fn t10_the_awaited_task_is_cancelled_and_waited_for() {
 
 //= SPEC.md#t-10
 //= type=test
+//# Cancelling a task that awaits another task MUST cancel that one and go on waiting for its end.
 #[test]
 fn t10_a_child_that_swallows_the_cancel_gives_its_value() {
     let event_loop = virtual_loop();
@@ -811,6 +968,7 @@ fn t10_a_child_that_swallows_the_cancel_gives_its_value() {
 
 //= SPEC.md#t-10
 //= type=test
+//# Cancelling a task that awaits another task MUST cancel that one and go on waiting for its end.
 #[test]
 fn t10_a_child_that_raises_in_its_cleanup_gives_its_exception() {
     let event_loop = virtual_loop();
@@ -832,6 +990,7 @@ fn t10_a_child_that_raises_in_its_cleanup_gives_its_exception() {
 
 //= SPEC.md#t-10
 //= type=test
+//# Cancelling a task that awaits another task MUST cancel that one and go on waiting for its end.
 #[test]
 fn t10_a_second_cancel_reaches_the_child_that_cleans_up() {
     let event_loop = virtual_loop();
@@ -850,6 +1009,7 @@ fn t10_a_second_cancel_reaches_the_child_that_cleans_up() {
 
 //= SPEC.md#t-10
 //= type=test
+//# Cancelling a task that awaits another task MUST cancel that one and go on waiting for its end.
 #[test]
 fn t10_through_a_chain_of_tasks_the_last_is_cancelled_first() {
     let event_loop = virtual_loop();
@@ -876,6 +1036,7 @@ fn t10_through_a_chain_of_tasks_the_last_is_cancelled_first() {
 
 //= SPEC.md#t-10
 //= type=test
+//# Cancelling a task that awaits another task MUST cancel that one and go on waiting for its end.
 #[test]
 fn t10_other_awaiters_of_the_cancelled_task_are_told() {
     let event_loop = virtual_loop();
@@ -907,6 +1068,7 @@ fn a_cycle(how: fn(Task<()>) -> Boxed<()>) {
 
 //= SPEC.md#t-10
 //= type=test
+//# Cancelling a task that awaits another task MUST cancel that one and go on waiting for its end.
 #[test]
 fn t10_tasks_that_wait_for_each_other_can_be_cancelled() {
     a_cycle(|other| Box::pin(other));
@@ -919,6 +1081,8 @@ fn t10_tasks_that_wait_for_each_other_can_be_cancelled() {
 
 //= SPEC.md#t-11
 //= type=test
+//# A cancel that nobody received before the coroutine returned a value MUST make the task
+//# cancelled; if it returned an exception the exception stands.
 #[test]
 fn t11_a_value_after_an_unreceived_cancel_is_a_cancelled_task() {
     let event_loop = virtual_loop();
@@ -935,6 +1099,8 @@ fn t11_a_value_after_an_unreceived_cancel_is_a_cancelled_task() {
 
 //= SPEC.md#t-11
 //= type=test
+//# A cancel that nobody received before the coroutine returned a value MUST make the task
+//# cancelled; if it returned an exception the exception stands.
 #[test]
 fn t11_an_exception_after_an_unreceived_cancel_stands() {
     let event_loop = virtual_loop();
@@ -957,6 +1123,8 @@ fn t11_an_exception_after_an_unreceived_cancel_stands() {
 
 //= SPEC.md#t-11
 //= type=test
+//# A cancel that nobody received before the coroutine returned a value MUST make the task
+//# cancelled; if it returned an exception the exception stands.
 #[test]
 fn t11_a_cancel_in_the_iteration_of_the_value_cancels() {
     let event_loop = virtual_loop();
@@ -971,6 +1139,8 @@ fn t11_a_cancel_in_the_iteration_of_the_value_cancels() {
 
 //= SPEC.md#t-11
 //= type=test
+//# A cancel that nobody received before the coroutine returned a value MUST make the task
+//# cancelled; if it returned an exception the exception stands.
 #[test]
 fn t11_a_received_cancel_does_not_count_again() {
     let event_loop = virtual_loop();
@@ -989,6 +1159,8 @@ fn t11_a_received_cancel_does_not_count_again() {
 
 //= SPEC.md#t-12
 //= type=test
+//# `uncancel` MUST lower `cancelling`, not below zero, and at zero MUST withdraw a cancel that was
+//# not yet delivered.
 #[test]
 fn t12_uncancel_counts_down_to_zero_and_no_further() {
     let event_loop = virtual_loop();
@@ -1005,6 +1177,8 @@ fn t12_uncancel_counts_down_to_zero_and_no_further() {
 
 //= SPEC.md#t-12
 //= type=test
+//# `uncancel` MUST lower `cancelling`, not below zero, and at zero MUST withdraw a cancel that was
+//# not yet delivered.
 #[test]
 fn t12_at_zero_a_task_that_has_not_begun_begins_after_all() {
     let event_loop = virtual_loop();
@@ -1024,6 +1198,8 @@ fn t12_at_zero_a_task_that_has_not_begun_begins_after_all() {
 
 //= SPEC.md#t-12
 //= type=test
+//# `uncancel` MUST lower `cancelling`, not below zero, and at zero MUST withdraw a cancel that was
+//# not yet delivered.
 #[test]
 fn t12_above_zero_the_cancel_is_still_delivered() {
     let event_loop = virtual_loop();
@@ -1051,6 +1227,8 @@ where
 
 //= SPEC.md#t-12
 //= type=test
+//# `uncancel` MUST lower `cancelling`, not below zero, and at zero MUST withdraw a cancel that was
+//# not yet delivered.
 #[test]
 fn t12_a_cancel_taken_back_in_the_same_step_is_not_received() {
     let event_loop = virtual_loop();
@@ -1073,6 +1251,8 @@ fn t12_a_cancel_taken_back_in_the_same_step_is_not_received() {
 
 //= SPEC.md#t-12
 //= type=test
+//# `uncancel` MUST lower `cancelling`, not below zero, and at zero MUST withdraw a cancel that was
+//# not yet delivered.
 #[test]
 fn t12_a_cancel_taken_back_before_the_step_leaves_a_foreign_await_alone() {
     let event_loop = virtual_loop();
@@ -1090,6 +1270,8 @@ fn t12_a_cancel_taken_back_before_the_step_leaves_a_foreign_await_alone() {
 
 //= SPEC.md#t-12
 //= type=test
+//# `uncancel` MUST lower `cancelling`, not below zero, and at zero MUST withdraw a cancel that was
+//# not yet delivered.
 #[test]
 fn t12_a_cancel_taken_back_leaves_a_foreign_await_in_a_timeout_alone() {
     let event_loop = virtual_loop();
@@ -1108,6 +1290,8 @@ fn t12_a_cancel_taken_back_leaves_a_foreign_await_in_a_timeout_alone() {
 
 //= SPEC.md#t-12
 //= type=test
+//# `uncancel` MUST lower `cancelling`, not below zero, and at zero MUST withdraw a cancel that was
+//# not yet delivered.
 #[test]
 fn t12_running_work_is_awaited_on_if_the_cancel_is_taken_back_in_time() {
     let event_loop = virtual_loop();
@@ -1126,6 +1310,8 @@ fn t12_running_work_is_awaited_on_if_the_cancel_is_taken_back_in_time() {
 
 //= SPEC.md#t-12
 //= type=test
+//# `uncancel` MUST lower `cancelling`, not below zero, and at zero MUST withdraw a cancel that was
+//# not yet delivered.
 #[test]
 fn t12_uncancel_revives_no_task_that_is_done() {
     let event_loop = virtual_loop();
@@ -1139,6 +1325,8 @@ fn t12_uncancel_revives_no_task_that_is_done() {
 
 //= SPEC.md#t-12
 //= type=test
+//# `uncancel` MUST lower `cancelling`, not below zero, and at zero MUST withdraw a cancel that was
+//# not yet delivered.
 #[test]
 fn t12_uncancel_does_not_touch_a_future_that_is_cancelled_already() {
     let event_loop = virtual_loop();

@@ -85,6 +85,9 @@ fn failing_factories(
 
 //= SPEC.md#t-14
 //= type=test
+//# A task factory that fails, panics, or returns a task of another loop or of another coroutine
+//# MUST make the creation fail with that exception, MUST drop the coroutine, and MUST NOT stop the
+//# loop.
 #[test]
 fn t14_the_creation_fails_and_drops_the_coroutine_and_the_loop_goes_on() {
     for index in 0..failing_factories(&virtual_loop()).len() {
@@ -123,6 +126,9 @@ fn t14_the_creation_fails_and_drops_the_coroutine_and_the_loop_goes_on() {
 
 //= SPEC.md#t-14
 //= type=test
+//# A task factory that fails, panics, or returns a task of another loop or of another coroutine
+//# MUST make the creation fail with that exception, MUST drop the coroutine, and MUST NOT stop the
+//# loop.
 #[test]
 fn t14_the_creator_gets_the_very_exception() {
     let event_loop = virtual_loop();
@@ -137,6 +143,9 @@ fn t14_the_creator_gets_the_very_exception() {
 
 //= SPEC.md#t-14
 //= type=test
+//# A task factory that fails, panics, or returns a task of another loop or of another coroutine
+//# MUST make the creation fail with that exception, MUST drop the coroutine, and MUST NOT stop the
+//# loop.
 #[test]
 fn t14_a_run_whose_task_cannot_be_made_is_refused_and_leaves_nothing() {
     let event_loop = virtual_loop();
@@ -149,6 +158,9 @@ fn t14_a_run_whose_task_cannot_be_made_is_refused_and_leaves_nothing() {
 
 //= SPEC.md#t-14
 //= type=test
+//# A task factory that fails, panics, or returns a task of another loop or of another coroutine
+//# MUST make the creation fail with that exception, MUST drop the coroutine, and MUST NOT stop the
+//# loop.
 #[test]
 fn t14_a_coroutine_kept_for_later_never_runs() {
     let event_loop = virtual_loop();
@@ -178,6 +190,9 @@ fn t14_a_coroutine_kept_for_later_never_runs() {
 
 //= SPEC.md#t-14
 //= type=test
+//# A task factory that fails, panics, or returns a task of another loop or of another coroutine
+//# MUST make the creation fail with that exception, MUST drop the coroutine, and MUST NOT stop the
+//# loop.
 #[test]
 fn t14_a_kept_coroutine_may_outlive_its_loop() {
     let kept: Rc<RefCell<Vec<Coroutine>>> = Rc::default();
@@ -197,6 +212,9 @@ fn t14_a_kept_coroutine_may_outlive_its_loop() {
 
 //= SPEC.md#t-14
 //= type=test
+//# A task factory that fails, panics, or returns a task of another loop or of another coroutine
+//# MUST make the creation fail with that exception, MUST drop the coroutine, and MUST NOT stop the
+//# loop.
 #[test]
 fn t14_a_task_made_and_then_refused_is_not_stepped() {
     let event_loop = virtual_loop();
@@ -217,6 +235,9 @@ fn t14_a_task_made_and_then_refused_is_not_stepped() {
 
 //= SPEC.md#t-14
 //= type=test
+//# A task factory that fails, panics, or returns a task of another loop or of another coroutine
+//# MUST make the creation fail with that exception, MUST drop the coroutine, and MUST NOT stop the
+//# loop.
 #[test]
 fn t14_a_factory_may_itself_make_tasks() {
     let event_loop = virtual_loop();
@@ -242,6 +263,9 @@ fn t14_a_factory_may_itself_make_tasks() {
 
 //= SPEC.md#t-14
 //= type=test
+//# A task factory that fails, panics, or returns a task of another loop or of another coroutine
+//# MUST make the creation fail with that exception, MUST drop the coroutine, and MUST NOT stop the
+//# loop.
 #[test]
 fn t14_a_factory_that_succeeds_has_its_way() {
     let event_loop = virtual_loop();
@@ -275,6 +299,8 @@ fn exception_of(future: &ConcurrentFuture<()>) -> Exception {
 
 //= SPEC.md#t-15
 //= type=test
+//# When a factory fails for a submission, the submitter's future and the exception handler MUST get
+//# the same exception object, the handler exactly once.
 #[test]
 fn t15_submitter_and_handler_get_the_same_exception_and_the_handler_once() {
     for index in 0..failing_factories(&virtual_loop()).len() {
@@ -304,6 +330,8 @@ fn t15_submitter_and_handler_get_the_same_exception_and_the_handler_once() {
 
 //= SPEC.md#t-15
 //= type=test
+//# When a factory fails for a submission, the submitter's future and the exception handler MUST get
+//# the same exception object, the handler exactly once.
 #[test]
 fn t15_the_coroutine_is_dropped_unrun_and_the_loop_serves_the_next() {
     struct Tell(Arc<AtomicBool>);
@@ -336,6 +364,8 @@ fn t15_the_coroutine_is_dropped_unrun_and_the_loop_serves_the_next() {
 
 //= SPEC.md#t-15
 //= type=test
+//# When a factory fails for a submission, the submitter's future and the exception handler MUST get
+//# the same exception object, the handler exactly once.
 #[test]
 fn t15_a_builder_that_panics_fails_its_submission_in_the_same_way() {
     let event_loop = virtual_loop();
@@ -357,8 +387,12 @@ fn t15_a_builder_that_panics_fails_its_submission_in_the_same_way() {
 
 //= SPEC.md#t-15
 //= type=test
+//# When a factory fails for a submission, the submitter's future and the exception handler MUST get
+//# the same exception object, the handler exactly once.
 //= SPEC.md#s-9
 //= type=test
+//# An exit request MUST leave the run at once, after the future of the work that raised it is done,
+//# with the rest of the batch still queued in order.
 #[test]
 fn t15_an_exit_request_of_the_factory_reaches_the_submitter_and_ends_the_run() {
     let event_loop = virtual_loop();
@@ -378,6 +412,8 @@ fn t15_an_exit_request_of_the_factory_reaches_the_submitter_and_ends_the_run() {
 
 //= SPEC.md#t-16
 //= type=test
+//# When a factory fails for a submission that was already cancelled, only the exception handler
+//# MUST get the exception.
 #[test]
 fn t16_a_cancelled_submission_leaves_the_exception_to_the_handler() {
     for index in 0..failing_factories(&virtual_loop()).len() {
@@ -403,6 +439,8 @@ fn t16_a_cancelled_submission_leaves_the_exception_to_the_handler() {
 
 //= SPEC.md#t-16
 //= type=test
+//# When a factory fails for a submission that was already cancelled, only the exception handler
+//# MUST get the exception.
 #[test]
 fn t16_a_submission_cancelled_inside_the_factory_counts_as_cancelled() {
     let event_loop = virtual_loop();

@@ -18,6 +18,8 @@ use crate::support::{Log, virtual_loop};
 
 //= SPEC.md#t-18
 //= type=test
+//# `sleep` MUST end not before its delay, and when cancelled MUST withdraw its timer; `yield_now`
+//# MUST let everything that is queued run first.
 #[test]
 fn t18_sleep_ends_when_its_delay_has_passed_and_not_before() {
     for nanos in [1, 999, 1_000_000, 3_600_000_000_000] {
@@ -35,6 +37,8 @@ fn t18_sleep_ends_when_its_delay_has_passed_and_not_before() {
 
 //= SPEC.md#t-18
 //= type=test
+//# `sleep` MUST end not before its delay, and when cancelled MUST withdraw its timer; `yield_now`
+//# MUST let everything that is queued run first.
 #[test]
 fn t18_sleep_is_never_early_by_the_real_clock() {
     let event_loop = EventLoop::new().unwrap();
@@ -53,6 +57,8 @@ fn t18_sleep_is_never_early_by_the_real_clock() {
 
 //= SPEC.md#t-18
 //= type=test
+//# `sleep` MUST end not before its delay, and when cancelled MUST withdraw its timer; `yield_now`
+//# MUST let everything that is queued run first.
 #[test]
 fn t18_the_delay_counts_from_the_first_await() {
     let event_loop = virtual_loop();
@@ -68,6 +74,8 @@ fn t18_the_delay_counts_from_the_first_await() {
 
 //= SPEC.md#t-18
 //= type=test
+//# `sleep` MUST end not before its delay, and when cancelled MUST withdraw its timer; `yield_now`
+//# MUST let everything that is queued run first.
 #[test]
 fn t18_equal_sleeps_end_in_the_order_in_which_they_began() {
     let event_loop = virtual_loop();
@@ -83,6 +91,8 @@ fn t18_equal_sleeps_end_in_the_order_in_which_they_began() {
 
 //= SPEC.md#t-18
 //= type=test
+//# `sleep` MUST end not before its delay, and when cancelled MUST withdraw its timer; `yield_now`
+//# MUST let everything that is queued run first.
 #[test]
 fn t18_a_cancelled_sleep_withdraws_its_timer() {
     let event_loop = virtual_loop();
@@ -98,6 +108,8 @@ fn t18_a_cancelled_sleep_withdraws_its_timer() {
 
 //= SPEC.md#t-18
 //= type=test
+//# `sleep` MUST end not before its delay, and when cancelled MUST withdraw its timer; `yield_now`
+//# MUST let everything that is queued run first.
 #[test]
 fn t18_a_dropped_sleep_withdraws_its_timer() {
     let event_loop = virtual_loop();
@@ -123,6 +135,8 @@ fn t18_a_dropped_sleep_withdraws_its_timer() {
 
 //= SPEC.md#t-18
 //= type=test
+//# `sleep` MUST end not before its delay, and when cancelled MUST withdraw its timer; `yield_now`
+//# MUST let everything that is queued run first.
 #[test]
 fn t18_a_sleep_beyond_the_clock_is_an_error_and_sets_no_timer() {
     let event_loop = virtual_loop();
@@ -133,6 +147,8 @@ fn t18_a_sleep_beyond_the_clock_is_an_error_and_sets_no_timer() {
 
 //= SPEC.md#t-18
 //= type=test
+//# `sleep` MUST end not before its delay, and when cancelled MUST withdraw its timer; `yield_now`
+//# MUST let everything that is queued run first.
 #[test]
 fn t18_without_a_running_loop_a_sleep_is_an_error() {
     let _not_running = virtual_loop();
@@ -177,6 +193,8 @@ fn runs_after_everything(wait: fn() -> Pin<Box<dyn Future<Output = Result<(), Ex
 
 //= SPEC.md#t-18
 //= type=test
+//# `sleep` MUST end not before its delay, and when cancelled MUST withdraw its timer; `yield_now`
+//# MUST let everything that is queued run first.
 #[test]
 fn t18_yield_now_lets_everything_that_is_queued_go_first() {
     runs_after_everything(|| Box::pin(yield_now()));
@@ -184,6 +202,8 @@ fn t18_yield_now_lets_everything_that_is_queued_go_first() {
 
 //= SPEC.md#t-18
 //= type=test
+//# `sleep` MUST end not before its delay, and when cancelled MUST withdraw its timer; `yield_now`
+//# MUST let everything that is queued run first.
 #[test]
 fn t18_a_sleep_of_nothing_is_a_yield() {
     runs_after_everything(|| Box::pin(sleep(Duration::ZERO)));
@@ -191,6 +211,8 @@ fn t18_a_sleep_of_nothing_is_a_yield() {
 
 //= SPEC.md#t-18
 //= type=test
+//# `sleep` MUST end not before its delay, and when cancelled MUST withdraw its timer; `yield_now`
+//# MUST let everything that is queued run first.
 #[test]
 fn t18_yield_now_lets_posts_of_other_threads_go_first() {
     let event_loop = virtual_loop();
@@ -213,6 +235,8 @@ fn t18_yield_now_lets_posts_of_other_threads_go_first() {
 
 //= SPEC.md#t-18
 //= type=test
+//# `sleep` MUST end not before its delay, and when cancelled MUST withdraw its timer; `yield_now`
+//# MUST let everything that is queued run first.
 #[test]
 fn t18_tasks_that_yield_take_turns() {
     let event_loop = virtual_loop();
