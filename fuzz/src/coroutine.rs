@@ -94,7 +94,7 @@ impl Life {
 
     /// A cancel is taken back, of which there may have been none; so many are left.
     pub(crate) fn cancel_taken_back(&self, before: usize, left: usize) {
-        if !self.started.get() {
+        if self.may_start() {
             // Nobody can have received it yet: at zero it is as if nobody had asked.
             self.cancelled.set(left > 0);
             self.must_not_start.set(left > 0);

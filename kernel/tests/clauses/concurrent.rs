@@ -50,8 +50,8 @@ pub(super) fn events(body: impl FnOnce()) -> Vec<String> {
     let recorded = Arc::new(Mutex::new(Vec::new()));
     let subscriber = tracing_subscriber::registry().with(Recorder(Arc::clone(&recorded)));
     tracing::subscriber::with_default(subscriber, body);
-    let lines = recorded.lock().unwrap().clone();
-    lines
+
+    recorded.lock().unwrap().clone()
 }
 
 /// What several threads noted, in order.
@@ -1107,10 +1107,10 @@ fn f15_cancelled_is_done_for_every_wait() {
     assert!(is_cancelled(&future.result()));
     assert!(is_cancelled(&future.exception()));
     for when in [ReturnWhen::FirstCompleted, ReturnWhen::FirstException, ReturnWhen::AllCompleted] {
-        let split = wait(&[future.clone()], Some(Duration::ZERO), when).unwrap();
+        let split = wait(std::slice::from_ref(&future), Some(Duration::ZERO), when).unwrap();
         assert_eq!((split.done.len(), split.not_done.len()), (1, 0));
     }
-    let mut done = as_completed(&[future.clone()], Some(Duration::ZERO)).unwrap();
+    let mut done = as_completed(std::slice::from_ref(&future), Some(Duration::ZERO)).unwrap();
     assert!(done.next().unwrap().unwrap().same_future(&future));
     let (_, waker) = WakeCount::waker();
     let mut awaited = future.clone();
@@ -1648,7 +1648,7 @@ fn f22_refused_between_runs_of_the_loop() {
     assert_eq!(future.result().unwrap(), 7);
     assert!(future.exception().unwrap().is_none());
     future.wait_ended().unwrap();
-    wait(&[future.clone()], None, ReturnWhen::AllCompleted).unwrap();
+    wait(std::slice::from_ref(&future), None, ReturnWhen::AllCompleted).unwrap();
     assert_eq!(as_completed(&[future], None).unwrap().count(), 1);
 }
 

@@ -156,12 +156,11 @@ fn e2_work_starts_in_the_order_of_submission() {
     let order = Notes::default();
     for number in 0..20 {
         let noted = order.clone();
-        let _ = pool
-            .submit(move || {
-                noted.note(number);
-                Ok(())
-            })
-            .unwrap();
+        let work = move || {
+            noted.note(number);
+            Ok(())
+        };
+        drop(pool.submit(work).unwrap());
     }
     busy.let_go();
     pool.shutdown(true, false).unwrap();
@@ -427,12 +426,11 @@ fn e5_shutdown_lets_queued_work_run_and_waits_for_the_workers() {
         .unwrap();
     for _ in 0..3 {
         let noted = notes.clone();
-        let _ = pool
-            .submit(move || {
-                noted.note("work");
-                Ok(())
-            })
-            .unwrap();
+        let work = move || {
+            noted.note("work");
+            Ok(())
+        };
+        drop(pool.submit(work).unwrap());
     }
     pool.shutdown(true, false).unwrap();
     assert_eq!(notes.entries(), ["work", "work", "work", "worker ended"]);

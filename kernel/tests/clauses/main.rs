@@ -6,6 +6,7 @@
     clippy::disallowed_methods,
     reason = "the tests are foreign threads: they use the real ones"
 )]
+#![allow(clippy::type_complexity, reason = "a table of cases has the type that it has")]
 #![cfg(not(loom))]
 
 mod chain;

@@ -511,8 +511,7 @@ fn u3_a_builder_that_never_has_its_turn_is_dropped_uncalled() {
 fn u3_a_builder_runs_within_the_loop() {
     let event_loop = virtual_loop();
     let future = event_loop.handle().run_coroutine_threadsafe_with(|| {
-        let sleeper = get_running_loop().unwrap().create_task(sleep(secs(1))).unwrap();
-        async move { sleeper.await }
+        get_running_loop().unwrap().create_task(sleep(secs(1))).unwrap()
     });
     run_dry(&event_loop);
     future.unwrap().result().unwrap();

@@ -222,7 +222,12 @@ fn t1_the_first_step_has_its_turn_among_callbacks() {
     };
     event_loop.call_soon(note("before")).unwrap();
     let step = note("step");
-    let _task = event_loop.create_task(async move { Ok(step()) }).unwrap();
+    let _task = event_loop
+        .create_task(async move {
+            let _: () = step();
+            Ok(())
+        })
+        .unwrap();
     event_loop.call_soon(note("after")).unwrap();
     turns(&event_loop, 1);
     assert_eq!(log.entries(), ["before", "step", "after"]);
@@ -237,7 +242,12 @@ fn t1_a_factory_does_not_run_the_first_step_either() {
     event_loop.set_task_factory(|coroutine| Ok(coroutine.into_task()));
     let begun = Rc::new(Cell::new(false));
     let noted = Rc::clone(&begun);
-    let task = event_loop.create_task(async move { Ok(noted.set(true)) }).unwrap();
+    let task = event_loop
+        .create_task(async move {
+            noted.set(true);
+            Ok(())
+        })
+        .unwrap();
     assert!(!begun.get());
     run_dry(&event_loop);
     assert!(begun.get() && task.done());
@@ -1009,7 +1019,7 @@ fn s6_a_task_of_a_closed_loop_has_ended_and_can_be_asked_everything() {
     let event_loop = virtual_loop();
     let task = event_loop.create_task(pending::<Result<(), Exception>>()).unwrap();
     let awaited = task.clone();
-    let other = event_loop.create_task(async move { awaited.await }).unwrap();
+    let other = event_loop.create_task(awaited).unwrap();
     turns(&event_loop, 1);
     event_loop.close().unwrap();
     for ended in [&task, &other] {

@@ -977,7 +977,7 @@ fn t10_a_child_that_raises_in_its_cleanup_gives_its_exception() {
         .create_task(async { sleep(secs(9)).await.map_err(|_| Exception::from(Oops)) })
         .unwrap();
     let awaited = child.clone();
-    let parent = event_loop.create_task(async move { awaited.await }).unwrap();
+    let parent = event_loop.create_task(awaited).unwrap();
     turns(&event_loop, 2);
     parent.cancel();
     run_dry(&event_loop);

@@ -181,7 +181,12 @@ fn runs_after_everything(wait: fn() -> Pin<Box<dyn Future<Output = Result<(), Ex
         .unwrap();
     event_loop.call_soon(note("queued callback")).unwrap();
     let step = note("queued step");
-    let _other = event_loop.create_task(async move { Ok(step()) }).unwrap();
+    let _other = event_loop
+        .create_task(async move {
+            let _: () = step();
+            Ok(())
+        })
+        .unwrap();
     turns(&event_loop, 1);
     assert_eq!(log.entries(), ["begin", "queued callback", "queued step"]);
     event_loop.call_soon(note("behind it")).unwrap();
