@@ -1276,11 +1276,12 @@ fn f17_what_is_done_already_counts() {
     work.set_exception(BrokenPromise).unwrap();
     let (_work, open) = promise::<u32>();
     for when in [ReturnWhen::FirstCompleted, ReturnWhen::FirstException] {
-        let split = wait(&[open.clone(), done.clone()], None, when).unwrap();
+        let split = wait(&[open.clone(), done.clone()], Some(GUARD), when).unwrap();
         assert!(split.done.len() == 1 && split.done[0].same_future(&done));
         assert!(split.not_done.len() == 1 && split.not_done[0].same_future(&open));
     }
-    wait(&[done], None, ReturnWhen::AllCompleted).unwrap();
+    let split = wait(&[done], Some(GUARD), ReturnWhen::AllCompleted).unwrap();
+    assert_eq!(split.done.len(), 1);
 }
 
 //= SPEC.md#f-18
@@ -1306,7 +1307,7 @@ fn f18_a_wait_that_timed_out_changes_nothing_for_the_next() {
     for work in &works {
         work.set_result(1).unwrap();
     }
-    let split = wait(&futures, None, ReturnWhen::AllCompleted).unwrap();
+    let split = wait(&futures, Some(GUARD), ReturnWhen::AllCompleted).unwrap();
     assert_eq!(split.done.len(), 2);
 }
 
@@ -1610,21 +1611,26 @@ fn f21_dropping_the_await_does_not_cancel_the_work() {
 // F-22: the loop's own thread
 
 fn check_refused(future: &ConcurrentFuture<u32>) {
+    // With a timeout first: where that is not refused, the others would wait for ever.
+    let short = Duration::from_millis(1);
+    assert!(would_deadlock(&future.result_timeout(short)));
+    assert!(would_deadlock(&future.exception_timeout(short)));
+    assert!(would_deadlock(&future.wait_ended_timeout(short)));
     assert!(would_deadlock(&future.result()));
     assert!(would_deadlock(&future.exception()));
     assert!(would_deadlock(&future.wait_ended()));
-    assert!(would_deadlock(&future.result_timeout(HOUR)));
-    assert!(would_deadlock(&future.exception_timeout(HOUR)));
-    assert!(would_deadlock(&future.wait_ended_timeout(HOUR)));
     let all = [future.clone()];
-    for when in [ReturnWhen::FirstCompleted, ReturnWhen::FirstException, ReturnWhen::AllCompleted] {
-        for timeout in [None, Some(HOUR)] {
-            assert!(deadlock_refused(&wait(&all, timeout, when).unwrap_err()));
+    for timeout in [Some(short), None] {
+        for when in
+            [ReturnWhen::FirstCompleted, ReturnWhen::FirstException, ReturnWhen::AllCompleted]
+        {
+            let refused = wait(&all, timeout, when).expect_err("it waited");
+            assert!(deadlock_refused(&refused));
         }
+        let mut completed = as_completed(&all, timeout).unwrap();
+        assert!(deadlock_refused(&completed.next().unwrap().unwrap_err()));
+        assert!(completed.next().is_none());
     }
-    let mut completed = as_completed(&all, None).unwrap();
-    assert!(deadlock_refused(&completed.next().unwrap().unwrap_err()));
-    assert!(completed.next().is_none());
     assert!(!future.done(), "a refused wait changes nothing");
 }
 
@@ -1740,7 +1746,10 @@ fn f22_one_deadlock_in_a_set_refuses_the_wait() {
     let own = event_loop.handle().run_coroutine_threadsafe(async { Ok(7) }).unwrap();
     let (work, foreign) = promise::<u32>();
     let set = [foreign, own];
-    assert!(deadlock_refused(&wait(&set, None, ReturnWhen::FirstCompleted).unwrap_err()));
+    for timeout in [Some(Duration::from_millis(1)), None] {
+        let refused = wait(&set, timeout, ReturnWhen::FirstCompleted).expect_err("it waited");
+        assert!(deadlock_refused(&refused));
+    }
     work.set_result(1).unwrap();
     // Now the condition holds already, and there is nothing to wait for.
     let split = wait(&set, None, ReturnWhen::FirstCompleted).unwrap();

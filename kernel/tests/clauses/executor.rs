@@ -49,6 +49,13 @@ impl Busy {
     }
 }
 
+/// Shuts the pool down; unlike a shutdown that waits it is over in a while even if a worker was lost.
+fn end(pool: &ThreadPoolExecutor) {
+    pool.shutdown(false, false).unwrap();
+    pool.ended().result_timeout(GUARD).expect("a worker was lost");
+    pool.shutdown(true, false).unwrap();
+}
+
 fn is_cancelled<T>(result: &Result<T, ResultError>) -> bool {
     matches!(result, Err(ResultError::Cancelled(_)))
 }
@@ -163,7 +170,7 @@ fn e2_work_starts_in_the_order_of_submission() {
         drop(pool.submit(work).unwrap());
     }
     busy.let_go();
-    pool.shutdown(true, false).unwrap();
+    end(&pool);
     assert_eq!(order.entries(), (0..20).collect::<Vec<_>>());
 }
 
@@ -265,7 +272,7 @@ fn e3_a_panic_fails_its_own_future_and_the_worker_goes_on() {
     assert_eq!(exception.panic_message(), Some("the function broke"));
     let (before, after) = (before.result_timeout(GUARD), after.result_timeout(GUARD));
     assert_eq!(before.unwrap(), after.unwrap());
-    pool.shutdown(true, false).unwrap();
+    end(&pool);
 }
 
 //= SPEC.md#e-3
@@ -323,7 +330,7 @@ fn e3_what_panics_when_dropped_spares_the_worker() {
     busy.let_go();
     cancelled.wait_ended_timeout(GUARD).unwrap();
     assert_eq!(next.result_timeout(GUARD).unwrap(), 7);
-    pool.shutdown(true, false).unwrap();
+    end(&pool);
 }
 
 //= SPEC.md#e-4
@@ -568,7 +575,7 @@ fn e6_cancelled_futures_release_their_waiters_and_have_ended() {
     assert!(!ran.load(Ordering::SeqCst));
     assert!(!busy.future.done(), "work that runs goes on");
     busy.let_go();
-    pool.shutdown(true, false).unwrap();
+    end(&pool);
 }
 
 //= SPEC.md#e-6
@@ -611,7 +618,7 @@ fn e6_functions_that_panic_when_dropped_strand_nobody() {
     pool.shutdown(false, true).unwrap();
     assert!(first.ended() && second.ended());
     busy.let_go();
-    pool.shutdown(true, false).unwrap();
+    end(&pool);
 }
 
 /// What `ask` answers in a worker of its own pool.
@@ -636,7 +643,7 @@ fn e8_shutdown_from_its_own_worker_cannot_wait() {
     // Nothing has changed: it still works.
     assert_eq!(pool.submit(|| Ok(7)).unwrap().result_timeout(GUARD).unwrap(), 7);
     assert_eq!(in_own_worker(&pool, |own| own.shutdown(false, false)), Ok(()));
-    pool.shutdown(true, false).unwrap();
+    end(&pool);
 }
 
 //= SPEC.md#e-8
@@ -664,7 +671,7 @@ fn e8_a_done_callback_in_its_own_worker_cannot_wait_either() {
     busy.future.add_done_callback(move |_| told.send(own.shutdown(true, false)).unwrap());
     busy.let_go();
     assert_eq!(answers.recv_timeout(GUARD), Ok(Err(ShutdownError::FromOwnWorker)));
-    pool.shutdown(true, false).unwrap();
+    end(&pool);
 }
 
 //= SPEC.md#e-8
@@ -686,7 +693,7 @@ fn e8_the_end_of_its_pool_cannot_be_waited_for_by_a_worker() {
     assert!(matches!(result, Err(ResultError::WouldDeadlock)), "{result:?}");
     let refused = by_wait.unwrap_err();
     assert!(matches!(refused.downcast_ref(), Some(ResultError::WouldDeadlock)));
-    pool.shutdown(true, false).unwrap();
+    end(&pool);
     pool.ended().result_timeout(Duration::ZERO).unwrap();
 }
 
@@ -745,7 +752,7 @@ fn e7_a_failing_initializer_fails_the_queue_also_behind_cancelled_futures() {
     }
     let refused = pool.submit(|| Ok(7)).unwrap_err();
     assert!(matches!(refused, SubmitError::Broken(ref reason) if reason.same_object(&why)));
-    pool.shutdown(true, false).unwrap();
+    end(&pool);
     assert_eq!(runs.load(Ordering::SeqCst), 0);
     assert_eq!(Arc::strong_count(&runs), 1, "the functions are dropped");
     let refused = pool.submit(|| Ok(7)).unwrap_err();
@@ -771,7 +778,7 @@ fn e7_a_panicking_initializer_breaks_the_pool_too() {
     assert_eq!(why.panic_message(), Some("no memory"));
     cancelled.wait_ended_timeout(GUARD).unwrap();
     assert!(matches!(pool.submit(|| Ok(8)), Err(SubmitError::Broken(_))));
-    pool.shutdown(true, false).unwrap();
+    end(&pool);
 }
 
 //= SPEC.md#e-7
@@ -813,7 +820,7 @@ fn e7_a_later_worker_that_fails_spares_the_work_that_runs() {
     broken_by(&queued.exception_timeout(GUARD).unwrap().unwrap());
     assert!(busy.future.running());
     busy.let_go();
-    pool.shutdown(true, false).unwrap();
+    end(&pool);
     assert_eq!(started.load(Ordering::SeqCst), 2);
 }
 
@@ -925,7 +932,7 @@ fn e9_without_any_worker_the_work_is_refused() {
     assert_eq!(pool.workers(), 0);
     // Nothing has changed: when there is memory again the pool works.
     assert_eq!(pool.submit(|| Ok(7)).unwrap().result_timeout(GUARD).unwrap(), 7);
-    pool.shutdown(true, false).unwrap();
+    end(&pool);
 }
 
 //= SPEC.md#e-9
@@ -948,7 +955,7 @@ fn e9_otherwise_it_is_left_to_the_workers_there_are() {
     assert_eq!(pool.workers(), 1);
     let worker = busy.let_go();
     assert_eq!(queued.result_timeout(GUARD).unwrap(), worker);
-    pool.shutdown(true, false).unwrap();
+    end(&pool);
 }
 
 // E-10: the loop's default executor

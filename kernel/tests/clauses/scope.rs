@@ -447,6 +447,10 @@ fn o2_a_foreign_cancel_in_the_iteration_of_the_expiry_wins() {
             let (name, task) = cancelled_at_the_expiry(before, index);
             let result = task.result();
             assert!(matches!(result, Ok(Some(_))), "{name}, before: {before}: {result:?}");
+            // What was on its way has no message if it was the expiry; what had yet to go has the foreign one.
+            if before || name == "foreign" {
+                assert_eq!(result.unwrap().as_deref(), Some("foreign"), "{name}, before: {before}");
+            }
             assert_eq!(task.cancelling(), 1, "{name}, before: {before}");
         }
     }

@@ -3,14 +3,15 @@
 use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::future::pending;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use loopgate::{
-    Cancelled, EventLoop, Exception, ResultError, Task, concurrent, current_task, gather, shield,
-    sleep, timeout, yield_now,
+    Cancelled, EventLoop, Exception, ResultError, Sleep, Task, concurrent, current_task, gather,
+    shield, sleep, timeout, yield_now,
 };
 
 use super::{Boxed, Dropped, Oops, finish, join, message_of, run_dry, secs, turns};
@@ -513,9 +514,65 @@ fn t6_a_cancel_that_one_branch_received_is_not_yielded_again_for_a_branch_that_i
     }
 }
 
+/// Has its task suspended on two sleeps at once; when it goes on it does with them as `then` says.
+async fn two_sleeps<F: Future<Output = Option<String>>>(
+    then: fn(Pin<Box<Sleep>>, Pin<Box<Sleep>>) -> F,
+) -> Result<Option<String>, Exception> {
+    let mut sleeps = Some((Box::pin(sleep(secs(9))), Box::pin(sleep(secs(9)))));
+    let mut polled = false;
+    std::future::poll_fn(|cx| {
+        let (a, b) = sleeps.as_mut().expect("polled until it is ready");
+        if std::mem::replace(&mut polled, true) {
+            return Poll::Ready(());
+        }
+        assert!(a.as_mut().poll(cx).is_pending() && b.as_mut().poll(cx).is_pending());
+        Poll::Pending
+    })
+    .await;
+    let (a, b) = sleeps.take().expect("not taken yet");
+    let message = then(a, b).await;
+    // Whoever received it, nobody does again.
+    yield_now().await?;
+    sleep(secs(1)).await?;
+    Ok(message)
+}
+
+//= SPEC.md#t-6
+//= type=test
+//# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then
+//# yields `Err(Cancelled)` with the message.
+#[test]
+fn t6_of_two_awaitables_one_may_be_gone_or_both() {
+    let one_gone = |a: Pin<Box<Sleep>>, b: Pin<Box<Sleep>>| async {
+        drop(a);
+        message_of(&b.await)
+    };
+    let one_gone_late = |a: Pin<Box<Sleep>>, b: Pin<Box<Sleep>>| async {
+        let message = message_of(&b.await);
+        drop(a);
+        message
+    };
+    let both_gone = |a: Pin<Box<Sleep>>, b: Pin<Box<Sleep>>| async {
+        drop((a, b));
+        message_of(&sleep(secs(9)).await)
+    };
+    let event_loop = virtual_loop();
+    let tasks = [
+        event_loop.create_task(two_sleeps(one_gone)).unwrap(),
+        event_loop.create_task(two_sleeps(one_gone_late)).unwrap(),
+        event_loop.create_task(two_sleeps(both_gone)).unwrap(),
+    ];
+    turns(&event_loop, 1);
+    assert!(tasks.iter().all(|task| task.cancel_with_message("why")));
+    run_dry(&event_loop);
+    for task in tasks {
+        assert_eq!(task.result().unwrap().as_deref(), Some("why"));
+    }
+}
+
 /// One branch of a combinator, with a waker of its own.
 struct Branch<T> {
-    future: std::pin::Pin<Box<dyn Future<Output = T>>>,
+    future: Pin<Box<dyn Future<Output = T>>>,
     result: Option<T>,
     woken: Arc<Woken>,
 }
