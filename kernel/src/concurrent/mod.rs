@@ -13,20 +13,19 @@
 //! wakers, `wait`'s waiters and callbacks are taken out there and called after the lock is released.
 //! A lock is never taken while another is held.
 
+mod awaited;
+mod promise;
 mod wait;
 
+use awaited::Awaiter;
 pub use wait::{AsCompleted, EmptySet, ReturnWhen, Split, Unfinished, as_completed, wait};
 
 use std::cell::Cell;
 use std::fmt;
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::awaiting::{CancelPort, RemoteSuspension, Taken, Target};
+use crate::awaiting::RemoteSuspension;
 use crate::exception::{
     BrokenPromise, Cancelled, Exception, ExceptionContext, InvalidState, Outcome, ResultError,
     report_by_default, shield_from_panic,
@@ -62,15 +61,6 @@ struct State<T> {
     waiters: Vec<(Arc<Waiter>, usize)>,
     wakers: Vec<Awaiter>,
     next_waker: u64,
-}
-
-/// Somebody who awaits the future.
-struct Awaiter {
-    /// Of the handle that is awaited.
-    key: u64,
-    /// Of the kernel task that awaits it, if it is one.
-    port: Option<u64>,
-    waker: Waker,
 }
 
 struct Shared<T> {
@@ -257,117 +247,6 @@ impl<T> Shared<T> {
                 true
             }
             Phase::Running | Phase::Finished(_) => false,
-        }
-    }
-}
-
-impl<T> Promise<T> {
-    //= SPEC.md#f-5
-    //# `set_running_or_notify_cancel` MUST answer true at most once, and after it did the future
-    //# cannot be cancelled any more.
-    /// Begins the work, or learns that nobody wants it.
-    ///
-    /// True: the future is running and can no longer be cancelled. False: it was cancelled, is now marked
-    /// as ended, and the work must not be done.
-    ///
-    /// # Errors
-    /// [`InvalidState`] if this was answered before, or the future is finished. Nothing changes.
-    pub fn set_running_or_notify_cancel(&self) -> Result<bool, InvalidState<()>> {
-        let mut state = self.shared.state.lock();
-        match &mut state.phase {
-            phase @ Phase::Pending => {
-                *phase = Phase::Running;
-                Ok(true)
-            }
-            Phase::Cancelled { acknowledged } if !*acknowledged => {
-                *acknowledged = true;
-                self.shared.changed.notify_all();
-                Ok(false)
-            }
-            Phase::Cancelled { .. } => Err(InvalidState { rejected: (), cancelled: true }),
-            Phase::Running | Phase::Finished(_) => {
-                Err(InvalidState { rejected: (), cancelled: false })
-            }
-        }
-    }
-
-    //= SPEC.md#f-6
-    //# A second completion, and a completion after a cancel, MUST be refused with the rejected
-    //# value given back, and MUST change nothing.
-    /// Completes the future with a value and runs its callbacks in this thread.
-    ///
-    /// # Errors
-    /// [`InvalidState`] with the value, if the future is cancelled or finished. Nothing changes.
-    pub fn set_result(&self, value: T) -> Result<(), InvalidState<T>> {
-        self.shared.complete(Outcome::Value(value), false).map_err(|error| {
-            let InvalidState { rejected: Outcome::Value(value), cancelled } = error else {
-                unreachable!("the rejected outcome is the one that was offered")
-            };
-            InvalidState { rejected: value, cancelled }
-        })
-    }
-
-    /// Completes the future with an exception and runs its callbacks in this thread.
-    ///
-    /// A cancellation is stored as the exception that it is: only [`ConcurrentFuture::cancel`] cancels.
-    ///
-    /// # Errors
-    /// [`InvalidState`] with the exception, if the future is cancelled or finished. Nothing changes.
-    pub fn set_exception(
-        &self,
-        exception: impl Into<Exception>,
-    ) -> Result<(), InvalidState<Exception>> {
-        self.shared.complete(Outcome::Exception(exception.into()), false).map_err(|error| {
-            let InvalidState { rejected: Outcome::Exception(exception), cancelled } = error else {
-                unreachable!("the rejected outcome is the one that was offered")
-            };
-            InvalidState { rejected: exception, cancelled }
-        })
-    }
-
-    /// Completes the future unless somebody was faster; whether this call won.
-    ///
-    /// Either way the work has ended: a cancelled future is marked so (clause F-16).
-    pub fn try_complete(&self, result: Result<T, Exception>) -> bool {
-        let outcome = result.map_or_else(Outcome::Exception, Outcome::Value);
-        self.shared.complete(outcome, true).is_ok()
-    }
-
-    /// The same for an outcome, which may be a cancellation; the outcome back if it came too late.
-    pub(crate) fn settle(&self, outcome: Outcome<T>) -> Result<(), Outcome<T>> {
-        match outcome {
-            Outcome::Cancelled(cancelled) => {
-                if self.shared.cancel(true) {
-                    Ok(())
-                } else {
-                    // Running work that ends cancelled can only say so as an exception.
-                    self.settle(Outcome::Exception(cancelled.into()))
-                }
-            }
-            outcome => self.shared.complete(outcome, true).map_err(|error| error.rejected),
-        }
-    }
-
-    /// The producer gives the work up: as a cancel, and the work has ended.
-    pub(crate) fn cancel_and_acknowledge(&self) {
-        self.shared.cancel(true);
-    }
-
-    /// Whether the future has been cancelled: the producer may stop early.
-    #[must_use]
-    pub fn cancelled(&self) -> bool {
-        matches!(self.shared.state.lock().phase, Phase::Cancelled { .. })
-    }
-}
-
-//= SPEC.md#f-7
-//# A producer dropped without completing MUST finish the future with an error that says so.
-impl<T> Drop for Promise<T> {
-    fn drop(&mut self) {
-        let open = !self.shared.state.lock().phase.has_ended();
-        if open {
-            // Another handle may cancel in between: then this acknowledges it.
-            let _ = self.shared.complete(Outcome::Exception((self.abandon)()), true);
         }
     }
 }
@@ -594,95 +473,6 @@ impl<T> Drop for ConcurrentFuture<T> {
             // A waker's drop is foreign code.
             drop(withdrawn);
         }
-    }
-}
-
-//= SPEC.md#f-21
-//# Awaiting a concurrent future from any executor MUST wake the last waker that polled it, and
-//# dropping the handle MUST withdraw that waker.
-impl<T: Clone + Send + 'static> Future for ConcurrentFuture<T> {
-    type Output = Result<T, Exception>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(cancelled) = self.suspension.receive() {
-            self.shared.cancel(false);
-            self.suspension.end();
-            return Poll::Ready(Err(cancelled.into()));
-        }
-        let shared = Arc::clone(&self.shared);
-        // A waker's clone and drop are foreign code: not under the lock.
-        let waker = cx.waker().clone();
-        let mut state = shared.state.lock();
-        if state.phase.is_done() {
-            let outcome = Self::stored_outcome(&state.phase);
-            drop(state);
-            self.suspension.end();
-            return Poll::Ready(outcome.into_result().map_err(Exception::from));
-        }
-        let port = CancelPort::current().map(|port| port.id());
-        let (key, replaced) = self.register(&mut state, port, waker);
-        drop(state);
-        drop(replaced);
-        self.suspension
-            .suspend(|port| Rc::new(AwaitedByTask { port: Rc::downgrade(port), key, shared }));
-        Poll::Pending
-    }
-}
-
-impl<T> ConcurrentFuture<T> {
-    /// Stores who awaits this handle; who did before is returned, to be dropped without the lock.
-    fn register(
-        &mut self,
-        state: &mut State<T>,
-        port: Option<u64>,
-        waker: Waker,
-    ) -> (u64, Option<Awaiter>) {
-        if let Some(key) = self.waker
-            && let Some(known) = state.wakers.iter_mut().find(|awaiter| awaiter.key == key)
-        {
-            return (key, Some(std::mem::replace(known, Awaiter { key, port, waker })));
-        }
-        state.next_waker += 1;
-        let key = state.next_waker;
-        state.wakers.push(Awaiter { key, port, waker });
-        self.waker = Some(key);
-        (key, None)
-    }
-}
-
-/// A kernel task is suspended on a concurrent future: its cancel also asks that the work not be done.
-struct AwaitedByTask<T> {
-    port: std::rc::Weak<CancelPort>,
-    key: u64,
-    shared: Arc<Shared<T>>,
-}
-
-impl<T> AwaitedByTask<T> {
-    /// The task's entry among those who await; none if the handle was dropped or is awaited elsewhere.
-    fn awaiter<'a>(&self, state: &'a State<T>) -> Option<&'a Awaiter> {
-        let port = self.port.upgrade()?.id();
-        state.wakers.iter().find(|awaiter| awaiter.key == self.key && awaiter.port == Some(port))
-    }
-}
-
-impl<T> Target for AwaitedByTask<T> {
-    fn cancel(&self, _: &Cancelled) -> Taken {
-        let state = self.shared.state.lock();
-        // The clone is of a task's own waker or of one that wraps it.
-        let Some(waker) = self.awaiter(&state).map(|awaiter| awaiter.waker.clone()) else {
-            return Taken::Refused;
-        };
-        drop(state);
-        // Work that runs goes on by itself and wakes nobody now; the await ends all the same.
-        if !self.shared.cancel(false) {
-            waker.wake();
-        }
-        Taken::ToYield
-    }
-
-    fn is_stale(&self) -> bool {
-        let state = self.shared.state.lock();
-        !state.phase.is_done() && self.awaiter(&state).is_none()
     }
 }
 

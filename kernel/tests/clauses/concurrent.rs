@@ -1583,8 +1583,8 @@ fn f21_dropping_the_handle_withdraws_its_waker() {
     let (other_wakes, other_waker) = WakeCount::waker();
     let mut awaited = future.clone();
     let mut other = future.clone();
-    assert!(poll(&mut awaited, &waker).is_pending());
     assert!(poll(&mut other, &other_waker).is_pending());
+    assert!(poll(&mut awaited, &waker).is_pending());
     drop(waker);
     drop(awaited);
     assert_eq!(Arc::strong_count(&wakes), 1, "the waker is let go");

@@ -1047,6 +1047,31 @@ fn o5_a_foreign_cancel_while_a_late_task_is_waited_for_wins() {
 //= type=test
 //# `wait_for` MUST return only after what it encloses has ended, and a result that came in time, or
 //# in spite of the cancel, MUST be returned.
+//= SPEC.md#o-2
+//= type=test
+//# A foreign cancel that arrives in addition to the expiry MUST win: the scope yields
+//# `Err(Cancelled)`.
+#[test]
+fn o5_without_time_a_cancel_that_came_before_is_not_the_times() {
+    let event_loop = virtual_loop();
+    let late = worker(&event_loop, 9, 5);
+    turns(&event_loop, 1);
+    let awaited = late.clone();
+    let waiter = event_loop
+        .create_task(async move {
+            current_task().unwrap().cancel_with_message("foreign");
+            wait_for(Duration::ZERO, awaited).await
+        })
+        .unwrap();
+    run_dry(&event_loop);
+    assert!(late.cancelled() && waiter.cancelled());
+    assert_eq!((late.cancelling(), waiter.cancelling(), elapsed(&event_loop)), (1, 1, 5));
+}
+
+//= SPEC.md#o-5
+//= type=test
+//# `wait_for` MUST return only after what it encloses has ended, and a result that came in time, or
+//# in spite of the cancel, MUST be returned.
 #[test]
 fn o5_cancelling_the_waiter_cancels_the_work_and_waits_for_its_end() {
     let event_loop = virtual_loop();
