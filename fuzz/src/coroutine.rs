@@ -349,6 +349,9 @@ fn perform(life: Rc<Life>, body: Body) -> Performance {
                 else {
                     return Ok(0);
                 };
+                if !world.may_gather() {
+                    return Ok(0);
+                }
                 life.awaits(&world, &[first.life, second.life]);
                 let tasks = vec![first.task, second.task];
                 let all = tasks.clone();

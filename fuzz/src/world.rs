@@ -70,6 +70,10 @@ pub fn run(program: &Program) {
     }
 }
 
+/// More awaits of several tasks are not made: a cancel goes every way down them, and every one that
+/// gathers those before doubles the ways.
+const MOST_GATHERS: usize = 10;
+
 thread_local! {
     static WORLD: RefCell<Option<Rc<World>>> = const { RefCell::new(None) };
 }
@@ -121,6 +125,7 @@ pub(crate) struct World {
     in_factory: Cell<bool>,
     closing: Cell<bool>,
     executed: Cell<usize>,
+    gathers: Cell<usize>,
     panics: Cell<usize>,
     panics_reported: Cell<usize>,
     violation: RefCell<Option<String>>,
@@ -185,6 +190,7 @@ impl World {
             in_factory: Cell::new(false),
             closing: Cell::new(false),
             executed: Cell::new(0),
+            gathers: Cell::new(0),
             panics: Cell::new(0),
             panics_reported: Cell::new(0),
             violation: RefCell::new(None),
@@ -299,6 +305,12 @@ impl World {
     pub(crate) fn pick<T: Clone>(&self, among: &RefCell<Vec<T>>, which: Pick) -> Option<T> {
         let among = among.borrow();
         Some(among[which.index(among.len())?].clone())
+    }
+
+    /// Whether one more task may await several.
+    pub(crate) fn may_gather(&self) -> bool {
+        self.gathers.set(self.gathers.get() + 1);
+        self.gathers.get() <= MOST_GATHERS
     }
 
     pub(crate) fn life(&self, id: LifeId) -> Rc<Life> {

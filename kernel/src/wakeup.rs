@@ -155,8 +155,8 @@ impl Gate {
             return Err(Refused { posted, wake_error: None });
         };
         //= SPEC.md#w-3
-        //# Between two moments at which the loop begins to sleep, posters MUST write at most one
-        //# byte to the pipe.
+        //# Between two moments at which the loop begins to sleep, posters MUST undertake at most
+        //# one write to the pipe.
         let wake = (inbox.sleep == Sleep::Asleep).then(|| Arc::clone(pipe));
         if wake.is_some() {
             inbox.sleep = Sleep::Notified;

@@ -364,8 +364,8 @@ fn w2_posts_race_the_end_and_the_beginning_of_a_run() {
 
 //= SPEC.md#w-3
 //= type=test
-//# Between two moments at which the loop begins to sleep, posters MUST write at most one byte to
-//# the pipe.
+//# Between two moments at which the loop begins to sleep, posters MUST undertake at most one write
+//# to the pipe.
 #[test]
 fn w3_many_posts_to_a_loop_that_does_not_run_write_one_byte() {
     let event_loop = real_loop();
@@ -389,8 +389,8 @@ fn w3_many_posts_to_a_loop_that_does_not_run_write_one_byte() {
 
 //= SPEC.md#w-3
 //= type=test
-//# Between two moments at which the loop begins to sleep, posters MUST write at most one byte to
-//# the pipe.
+//# Between two moments at which the loop begins to sleep, posters MUST undertake at most one write
+//# to the pipe.
 #[test]
 fn w3_posts_to_a_loop_that_is_awake_write_nothing() {
     let event_loop = real_loop();

@@ -160,8 +160,8 @@ fn post_races_sleep() -> Outcome {
 
 //= SPEC.md#w-3
 //= type=test
-//# Between two moments at which the loop begins to sleep, posters MUST write at most one byte to
-//# the pipe.
+//# Between two moments at which the loop begins to sleep, posters MUST undertake at most one write
+//# to the pipe.
 fn two_posters_share_a_byte() -> Outcome {
     let event_loop = event_loop();
     let ran = Cell::new(0);
