@@ -86,3 +86,8 @@ pub use task::{
     current_task, sleep, yield_now,
 };
 pub use timers::DeadlineOverflow;
+
+/// The README's program is compiled and run with the other examples of this crate.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
