@@ -10,15 +10,15 @@
 //!
 //! All of it exists only under `cfg(loom)`, which the alias `cargo models` sets.
 
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 pub mod harness;
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 pub mod litmus;
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 mod models;
 
 /// Every model that `cargo models` runs, in the order of its table.
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 #[must_use]
 pub fn models() -> Vec<&'static harness::Model> {
     models::models().chain(litmus::models()).collect()

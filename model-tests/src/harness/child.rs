@@ -10,9 +10,12 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(loom)]
 use super::explore::explore;
 use super::failure;
 use super::model::Variant;
+#[cfg(shuttle)]
+use super::second::explore;
 
 /// What an exploration found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,12 +1,12 @@
 //! Explores one variant: all answers, and for each of them all interleavings.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
 
-use loopgate::checkers::model::{Assignment, execute, most_threads, new_places, note, prepare};
+use loopgate::checkers::model::{Assignment, most_threads, new_places, prepare};
 
-use super::child::{Found, Line};
+use super::child::Found;
+use super::execution::{Tally, check_claims, execution, lock};
 use super::finished::executions_completed;
 use super::model::Variant;
 
@@ -15,17 +15,6 @@ const MOST_STEPS: usize = 20_000;
 
 /// loom's own limit, the main thread included.
 const MOST_THREADS: usize = loom::MAX_THREADS;
-
-/// How often a child says how far it is.
-const PROGRESS: Duration = Duration::from_millis(100);
-
-/// What the executions so far amount to.
-#[derive(Default)]
-struct Tally {
-    executions: u64,
-    outcomes: BTreeMap<String, u64>,
-    reported: Option<Instant>,
-}
 
 /// Explores a variant completely, within its bounds; an error says what is missing.
 ///
@@ -85,48 +74,4 @@ fn builder(variant: Variant) -> loom::model::Builder {
     builder.location = false;
     builder.log = false;
     builder
-}
-
-fn execution(variant: Variant, tally: &Mutex<Tally>) {
-    let outcome = execute(|| {
-        let outcome = variant.body()();
-        (variant.model.at_end)();
-        assert!(variant.allows(&outcome), "outcome not allowed: {outcome}");
-        note(outcome.clone());
-        outcome
-    });
-    let mut tally = lock(tally);
-    tally.executions += 1;
-    *tally.outcomes.entry(outcome.into_owned()).or_default() += 1;
-    // Asking for the time is slow next to an execution.
-    if tally.executions.is_multiple_of(256) {
-        let due = tally.reported.is_none_or(|reported| reported.elapsed() >= PROGRESS);
-        if due {
-            tally.reported = Some(Instant::now());
-            Line::Progress(tally.executions).say();
-        }
-    }
-}
-
-fn check_claims(variant: Variant, found: &Found) -> Result<(), String> {
-    let model = variant.model;
-    let reached = |outcome: &str| found.outcomes.iter().any(|(reached, _)| reached == outcome);
-    let missing: Vec<&str> = model
-        .outcomes
-        .iter()
-        .copied()
-        .filter(|outcome| variant.allows(outcome) && !reached(outcome))
-        .collect();
-    if !missing.is_empty() {
-        return Err(format!("outcome never reached: {}", missing.join("; ")));
-    }
-    if found.threads != model.threads {
-        let (has, says) = (found.threads, model.threads);
-        return Err(format!("it has {has} threads, but its description says {says}"));
-    }
-    Ok(())
-}
-
-fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
-    tally.lock().unwrap_or_else(PoisonError::into_inner)
 }

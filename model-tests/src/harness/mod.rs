@@ -59,12 +59,19 @@
 
 mod child;
 pub mod cli;
+mod execution;
+#[cfg(loom)]
 mod explore;
 mod failure;
+#[cfg(loom)]
 mod finished;
 mod model;
 mod run;
+#[cfg(shuttle)]
+mod second;
 mod table;
+#[cfg(shuttle)]
+mod turns;
 
 pub use failure::panics;
 pub use model::{Change, Control, Model, Outcome};

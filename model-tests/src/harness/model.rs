@@ -123,7 +123,7 @@ pub(super) fn mistakes(model: &Model) -> Vec<String> {
     check(!model.clauses.is_empty(), "it names no clause");
     check(!model.question.is_empty(), "it asks no question");
     check(!model.outcomes.is_empty(), "it allows no outcome, so it cannot pass");
-    check((1..=loom::MAX_THREADS).contains(&model.threads), "loom has one to five threads");
+    check((1..=5).contains(&model.threads), "loom has one to five threads");
     check(!model.controls.is_empty(), "it has no control, so nobody knows whether it can fail");
     let forbids_known = |control: &Control| match control.change {
         Change::Forbid(outcome) => model.outcomes.contains(&outcome),

@@ -9,11 +9,14 @@ use std::panic::Location;
 use super::roster::me;
 use super::sync::Object;
 use super::with;
+use crate::primitives::record::{Interleaving, Step};
 
 /// The steps so far.
 #[derive(Debug, Default)]
 pub(super) struct Trace {
     steps: Vec<Recorded>,
+    /// How each object that shows itself looked last.
+    states: Vec<(Object, String)>,
 }
 
 #[derive(Debug)]
@@ -23,35 +26,23 @@ struct Recorded {
     object: Option<Object>,
     value: Cow<'static, str>,
     at: Option<&'static Location<'static>>,
-}
-
-/// One visible step of one thread.
-#[derive(Clone, Debug)]
-pub struct Step {
-    /// Index into [`Interleaving::threads`].
-    pub thread: usize,
-    /// What was done.
-    pub operation: &'static str,
-    /// To what: a type's name and a number within the execution; empty if to nothing.
-    pub object: String,
-    /// The value read or written, or the outcome; may be empty.
-    pub value: String,
-    /// The caller's `file.rs:line`; empty if it is not known.
-    pub at: String,
-}
-
-/// An execution, as far as it went.
-#[derive(Clone, Debug)]
-pub struct Interleaving {
-    /// The names of the threads, the main thread first.
-    pub threads: Vec<String>,
-    /// What they did, in order.
-    pub steps: Vec<Step>,
+    state: Option<String>,
 }
 
 impl Trace {
     pub(super) fn restart(&mut self) {
         self.steps.clear();
+        self.states.clear();
+    }
+
+    /// The state, if it is not what the object showed last.
+    fn news(&mut self, object: Object, state: String) -> Option<String> {
+        match self.states.iter_mut().find(|(of, _)| *of == object) {
+            Some((_, last)) if *last == state => return None,
+            Some((_, last)) => last.clone_from(&state),
+            None => self.states.push((object, state.clone())),
+        }
+        Some(state)
     }
 }
 
@@ -69,9 +60,22 @@ pub(super) fn record_anywhere(operation: &'static str, value: impl Into<Cow<'sta
     push(operation, None, value.into(), None);
 }
 
-/// A lock was let go, by a drop, which does not know where it is.
-pub(super) fn record_unlock(object: Object) {
+/// A lock was let go, by a drop, which does not know where it is; with what it protects, if that shows
+/// itself.
+pub(super) fn record_unlock(object: Object, state: Option<String>) {
     push("unlock", Some(object), Cow::Borrowed(""), None);
+    record_state(object, state);
+}
+
+/// What the lock of the calling thread's last step protects looks like this.
+pub(super) fn record_state(object: Object, state: Option<String>) {
+    let Some(state) = state else { return };
+    with(|run| {
+        let news = run.trace.news(object, state);
+        if let Some(last) = run.trace.steps.last_mut() {
+            last.state = news;
+        }
+    });
 }
 
 fn push(
@@ -81,7 +85,9 @@ fn push(
     at: Option<&'static Location<'static>>,
 ) {
     let thread = me();
-    with(|run| run.trace.steps.push(Recorded { thread, operation, object, value, at }));
+    with(|run| {
+        run.trace.steps.push(Recorded { thread, operation, object, value, at, state: None })
+    });
 }
 
 /// Adds a remark of the model's to the record of the calling thread.
@@ -106,6 +112,7 @@ pub fn interleaving() -> Option<Interleaving> {
                 .map_or_else(String::new, |object| run.roster.object_name(object)),
             value: recorded.value.clone().into_owned(),
             at: recorded.at.map_or_else(String::new, short),
+            state: recorded.state.clone(),
         });
         Some(Interleaving { threads: run.roster.names(), steps: steps.collect() })
     })

@@ -1,0 +1,109 @@
+//! Explores one variant a second time, by shuttle.
+//!
+//! Every order of steps and every answer is tried, by [`turns`](super::turns). The claims are those of the
+//! first exploration: each listed outcome comes up, and no other. So if both explorers agree with the
+//! list they agree with each other, and if they do not, it is known which of them saw what.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use loopgate::checkers::model::{answers_were_cut, most_threads, prepare_open};
+use shuttle::scheduler::{PctScheduler, RandomScheduler, Schedule, Scheduler, Task, TaskId};
+use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
+
+use super::child::Found;
+use super::execution::{Tally, check_claims, execution};
+use super::model::Variant;
+use super::turns::{AbleOnly, Tree};
+
+/// Far more steps than any model has, so that only an endless loop reaches it.
+const MOST_STEPS: usize = 200_000;
+
+/// For the deepest stack of a debug build.
+const STACK: usize = 0x80_000;
+
+/// More executions than this are not waited for: the model is then not compared, and the report says so.
+const MOST_EXECUTIONS: u64 = 3_000_000;
+
+/// Explores a variant completely; an error says what is missing.
+///
+/// An execution that goes wrong panics: the hook in `failure` prints it and ends the process.
+pub(super) fn explore(variant: Variant) -> Result<Found, String> {
+    let tree = Rc::new(RefCell::new(Tree::default()));
+    let tally = run(variant, Walk { tree: Rc::clone(&tree), left: MOST_EXECUTIONS });
+    let tree = tree.borrow();
+    let found = found(&tally, tree.repeated);
+    if !tree.is_done() {
+        return Err(format!("not finished after {} executions", found.executions));
+    }
+    check_claims(variant, &found)?;
+    Ok(found)
+}
+
+/// Draws interleavings, half of them by each of two schedulers: for what is too large to be explored.
+pub(super) fn draw(variant: Variant, executions: usize, seed: u64) -> Found {
+    let random = RandomScheduler::new_from_seed(seed, executions / 2);
+    let mut found = found(&run(variant, AbleOnly(random)), 0);
+    let pct = PctScheduler::new_from_seed(seed, 3, executions / 2);
+    let second = self::found(&run(variant, AbleOnly(pct)), 0);
+    found.executions += second.executions;
+    for (outcome, count) in second.outcomes {
+        match found.outcomes.iter_mut().find(|(name, _)| *name == outcome) {
+            Some((_, sum)) => *sum += count,
+            None => found.outcomes.push((outcome, count)),
+        }
+    }
+    found
+}
+
+fn run(variant: Variant, scheduler: impl Scheduler + 'static) -> Arc<Mutex<Tally>> {
+    prepare_open(variant.environment(), variant.model.choices);
+    let mut config = Config::new();
+    config.stack_size = STACK;
+    config.failure_persistence = FailurePersistence::None;
+    config.max_steps = MaxSteps::FailAfter(MOST_STEPS);
+    config.silence_warnings = true;
+    let tally = Arc::new(Mutex::new(Tally::default()));
+    let own_tally = Arc::clone(&tally);
+    Runner::new(scheduler, config).run(move || execution(variant, &own_tally));
+    tally
+}
+
+fn found(tally: &Mutex<Tally>, repeated: u64) -> Found {
+    let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+    Found {
+        executions: tally.executions,
+        assignments: repeated,
+        threads: most_threads(),
+        choices_cut: answers_were_cut(),
+        outcomes: tally.outcomes.clone().into_iter().collect(),
+    }
+}
+
+/// The tree, which is looked at afterwards, and a limit.
+#[derive(Debug)]
+struct Walk {
+    tree: Rc<RefCell<Tree>>,
+    left: u64,
+}
+
+impl Scheduler for Walk {
+    fn new_execution(&mut self) -> Option<Schedule> {
+        self.left = self.left.checked_sub(1)?;
+        self.tree.borrow_mut().new_execution()
+    }
+
+    fn next_task(
+        &mut self,
+        tasks: &[&Task],
+        current: Option<TaskId>,
+        yields: bool,
+    ) -> Option<TaskId> {
+        self.tree.borrow_mut().next_task(tasks, current, yields)
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        self.tree.borrow_mut().next_u64()
+    }
+}
