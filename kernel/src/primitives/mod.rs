@@ -76,7 +76,7 @@ pub(crate) trait Checked {
 pub mod checked {
     pub use super::environment::{Cures, Environment};
     pub use super::model::choice::{Assignment, Place, choose};
-    pub use super::model::trace::{interleaving, note};
+    pub use super::model::trace::{history, interleaving, note};
     pub use super::model::{
         answers_were_cut, execute, most_threads, new_places, prepare, prepare_open,
     };

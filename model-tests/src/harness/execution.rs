@@ -1,10 +1,10 @@
 //! One execution of a variant, whoever explores it, and what the executions amount to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use loopgate::checkers::model::{execute, note};
+use loopgate::checkers::model::{execute, history, note};
 
 use super::child::{Found, Line};
 use super::model::Variant;
@@ -17,6 +17,8 @@ const PROGRESS: Duration = Duration::from_millis(100);
 pub(super) struct Tally {
     pub(super) executions: u64,
     pub(super) outcomes: BTreeMap<String, u64>,
+    /// What the threads did and saw, one number for each way that it went.
+    pub(super) histories: HashSet<u64>,
     reported: Option<Instant>,
 }
 
@@ -29,8 +31,10 @@ pub(super) fn execution(variant: Variant, tally: &Mutex<Tally>) {
         note(outcome.clone());
         outcome
     });
+    let history = history();
     let mut tally = lock(tally);
     tally.executions += 1;
+    tally.histories.insert(history);
     *tally.outcomes.entry(outcome.into_owned()).or_default() += 1;
     // Asking for the time is slow next to an execution.
     if tally.executions.is_multiple_of(256) {

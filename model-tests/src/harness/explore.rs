@@ -35,6 +35,11 @@ pub(super) fn explore(variant: Variant) -> Result<Found, String> {
         }
     }
     let tally = lock(&tally);
+    eprintln!(
+        "HISTORIES {} digest {:x}",
+        tally.histories.len(),
+        tally.histories.iter().fold(0u64, |a, b| a.wrapping_add(*b))
+    );
     found.executions = tally.executions;
     found.outcomes = tally.outcomes.clone().into_iter().collect();
     check_claims(variant, &found)?;

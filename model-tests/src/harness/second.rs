@@ -72,6 +72,11 @@ fn run(variant: Variant, scheduler: impl Scheduler + 'static) -> Arc<Mutex<Tally
 
 fn found(tally: &Mutex<Tally>, repeated: u64) -> Found {
     let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+    eprintln!(
+        "HISTORIES {} digest {:x}",
+        tally.histories.len(),
+        tally.histories.iter().fold(0u64, |a, b| a.wrapping_add(*b))
+    );
     Found {
         executions: tally.executions,
         assignments: repeated,

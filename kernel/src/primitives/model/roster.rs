@@ -95,6 +95,11 @@ impl Roster {
         self.seats.iter().map(|seat| seat.name.clone()).collect()
     }
 
+    /// A thread's number by its descent: the same in every interleaving.
+    pub(super) fn descent(&self, seat: usize) -> u32 {
+        self.seats[seat].descent
+    }
+
     pub(super) fn add_object(&mut self, name: &'static str) -> usize {
         self.objects.push(Known { name, holder: None, broken: false, gone: false });
         self.objects.len() - 1
@@ -214,8 +219,8 @@ pub(super) fn add_thread(name: String) -> usize {
     with(|run| {
         let parent = &mut run.roster.seats[parent];
         parent.children += 1;
-        // Unique, because no thread has as many children.
-        let descent = parent.descent * MOST_THREADS as u32 + parent.children;
+        // Unique, because no thread has sixteen children.
+        let descent = parent.descent * 16 + parent.children;
         run.roster.seats.push(Seat::new(name, descent));
         run.roster.seats.len() - 1
     })
@@ -292,7 +297,7 @@ pub(super) fn before_lock(object: Object, at: At) {
     );
     set_state(State::Locking(object, at));
     if holder.is_some() {
-        trace::record("is blocked by", Some(object), "", at);
+        trace::record(trace::BLOCKED, Some(object), "", at);
         settle();
     }
 }

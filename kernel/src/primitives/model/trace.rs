@@ -4,12 +4,16 @@
 //! It is no part of what is explored, so no step may depend on it.
 
 use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::Location;
 
 use super::roster::me;
 use super::sync::Object;
 use super::with;
 use crate::primitives::record::{Interleaving, Step};
+
+/// The step of a thread that finds a lock taken.
+pub(super) const BLOCKED: &str = "is blocked by";
 
 /// The steps so far.
 #[derive(Debug, Default)]
@@ -94,6 +98,28 @@ fn push(
 #[track_caller]
 pub fn note(text: impl Into<Cow<'static, str>>) {
     record("note:", None, text, Location::caller());
+}
+
+/// What each thread did and saw, in its own order, as one number. Which thread was faster where it made no
+/// difference is left out, so it is the same for all interleavings that amount to the same.
+#[must_use]
+pub fn history() -> u64 {
+    with(|run| {
+        let mut threads = vec![DefaultHasher::new(); run.roster.len()];
+        // Whether a lock was free at once is the one thing in the record that is no part of what a
+        // thread can see.
+        for step in run.trace.steps.iter().filter(|step| step.operation != BLOCKED) {
+            let Recorded { operation, value, state, .. } = step;
+            (operation, value, state).hash(&mut threads[step.thread]);
+        }
+        let of_thread =
+            |(seat, hasher): (usize, DefaultHasher)| (run.roster.descent(seat), hasher.finish());
+        let mut threads: Vec<(u32, u64)> = threads.into_iter().enumerate().map(of_thread).collect();
+        threads.sort_unstable();
+        let mut all = DefaultHasher::new();
+        threads.hash(&mut all);
+        all.finish()
+    })
 }
 
 /// The execution so far; `None` if it cannot be looked at just now.
