@@ -17,6 +17,13 @@ pub mod litmus;
 #[cfg(any(loom, shuttle))]
 mod models;
 
+/// Every model of more threads than can be explored.
+#[cfg(any(loom, shuttle))]
+#[must_use]
+pub fn wide() -> Vec<&'static harness::Model> {
+    models::wide().collect()
+}
+
 /// Every model that `cargo models` runs, in the order of its table.
 #[cfg(any(loom, shuttle))]
 #[must_use]

@@ -20,6 +20,12 @@ use super::turns::{AbleOnly, Tree};
 /// Far more steps than any model has, so that only an endless loop reaches it.
 const MOST_STEPS: usize = 200_000;
 
+/// Where the draws begin: fixed, so that a failure comes again.
+const SEED: u64 = 0x6c6f_6f70;
+
+/// How many times the second kind of draw changes its priorities.
+const PREEMPTIONS: usize = 3;
+
 /// For the deepest stack of a debug build.
 const STACK: usize = 0x80_000;
 
@@ -30,8 +36,12 @@ const MOST_EXECUTIONS: u64 = 3_000_000;
 ///
 /// An execution that goes wrong panics: the hook in `failure` prints it and ends the process.
 pub(super) fn explore(variant: Variant) -> Result<Found, String> {
+    if variant.model.drawn > 0 {
+        return draw(variant, SEED);
+    }
     let tree = Rc::new(RefCell::new(Tree::default()));
-    let tally = run(variant, Walk { tree: Rc::clone(&tree), left: MOST_EXECUTIONS });
+    let tally = Arc::new(Mutex::new(Tally::default()));
+    run(variant, Walk { tree: Rc::clone(&tree), left: MOST_EXECUTIONS }, &tally);
     let tree = tree.borrow();
     let found = found(&tally, tree.repeated);
     if !tree.is_done() {
@@ -42,32 +52,25 @@ pub(super) fn explore(variant: Variant) -> Result<Found, String> {
 }
 
 /// Draws interleavings, half of them by each of two schedulers: for what is too large to be explored.
-pub(super) fn draw(variant: Variant, executions: usize, seed: u64) -> Found {
-    let random = RandomScheduler::new_from_seed(seed, executions / 2);
-    let mut found = found(&run(variant, AbleOnly(random)), 0);
-    let pct = PctScheduler::new_from_seed(seed, 3, executions / 2);
-    let second = self::found(&run(variant, AbleOnly(pct)), 0);
-    found.executions += second.executions;
-    for (outcome, count) in second.outcomes {
-        match found.outcomes.iter_mut().find(|(name, _)| *name == outcome) {
-            Some((_, sum)) => *sum += count,
-            None => found.outcomes.push((outcome, count)),
-        }
-    }
-    found
+fn draw(variant: Variant, seed: u64) -> Result<Found, String> {
+    let each = variant.model.drawn / 2;
+    let tally = Arc::new(Mutex::new(Tally::default()));
+    run(variant, AbleOnly(RandomScheduler::new_from_seed(seed, each)), &tally);
+    run(variant, AbleOnly(PctScheduler::new_from_seed(seed, PREEMPTIONS, each)), &tally);
+    let found = found(&tally, 0);
+    check_claims(variant, &found)?;
+    Ok(found)
 }
 
-fn run(variant: Variant, scheduler: impl Scheduler + 'static) -> Arc<Mutex<Tally>> {
+fn run(variant: Variant, scheduler: impl Scheduler + 'static, tally: &Arc<Mutex<Tally>>) {
     prepare_open(variant.environment(), variant.model.choices);
     let mut config = Config::new();
     config.stack_size = STACK;
     config.failure_persistence = FailurePersistence::None;
     config.max_steps = MaxSteps::FailAfter(MOST_STEPS);
     config.silence_warnings = true;
-    let tally = Arc::new(Mutex::new(Tally::default()));
-    let own_tally = Arc::clone(&tally);
-    Runner::new(scheduler, config).run(move || execution(variant, &own_tally));
-    tally
+    let tally = Arc::clone(tally);
+    Runner::new(scheduler, config).run(move || execution(variant, &tally));
 }
 
 fn found(tally: &Mutex<Tally>, repeated: u64) -> Found {
