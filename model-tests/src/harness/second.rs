@@ -13,12 +13,15 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler, Schedule, Scheduler, Tas
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
 use super::child::Found;
-use super::execution::{Tally, check_claims, execution};
+use super::execution::{Tally, check_claims, execution, lock};
 use super::model::Variant;
 use super::turns::{AbleOnly, Tree};
 
 /// Far more steps than any model has, so that only an endless loop reaches it.
 const MOST_STEPS: usize = 200_000;
+
+/// Executions without reduction, in which a model that is small comes to its end.
+const MOST_PLAIN_EXECUTIONS: u64 = 20_000;
 
 /// Where the draws begin: fixed, so that a failure comes again.
 const SEED: u64 = 0x6c6f_6f70;
@@ -39,16 +42,38 @@ pub(super) fn explore(variant: Variant) -> Result<Found, String> {
     if variant.model.drawn > 0 {
         return draw(variant, SEED);
     }
-    let tree = Rc::new(RefCell::new(Tree::default()));
-    let tally = Arc::new(Mutex::new(Tally::default()));
-    run(variant, Walk { tree: Rc::clone(&tree), left: MOST_EXECUTIONS }, &tally);
-    let tree = tree.borrow();
+    let (tally, tree) = walk(variant, Tree::default(), MOST_EXECUTIONS);
     let found = found(&tally, tree.repeated);
     if !tree.is_done() {
         return Err(format!("not finished after {} executions", found.executions));
     }
     check_claims(variant, &found)?;
+    check_reduction(variant, &tally)?;
     Ok(found)
+}
+
+fn walk(variant: Variant, tree: Tree, most: u64) -> (Arc<Mutex<Tally>>, Tree) {
+    let tree = Rc::new(RefCell::new(tree));
+    let tally = Arc::new(Mutex::new(Tally::default()));
+    run(variant, Walk { tree: Rc::clone(&tree), left: most }, &tally);
+    (tally, tree.take())
+}
+
+/// Without its reduction, as far as that ends, the walk sees the very same histories.
+fn check_reduction(variant: Variant, reduced: &Mutex<Tally>) -> Result<(), String> {
+    let (plain, tree) = walk(variant, Tree::plain(), MOST_PLAIN_EXECUTIONS);
+    let (plain, reduced) = (lock(&plain), lock(reduced));
+    let missed = plain.histories.difference(&reduced.histories).count();
+    if missed > 0 {
+        return Err(format!(
+            "shuttle's reduction misses {missed} histories that the plain walk sees"
+        ));
+    }
+    if tree.is_done() && plain.histories != reduced.histories {
+        return Err("the plain walk misses histories that shuttle's reduction sees".into());
+    }
+    eprintln!("PLAIN {} {}", tree.is_done(), plain.executions);
+    Ok(())
 }
 
 /// Draws interleavings, half of them by each of two schedulers: for what is too large to be explored.

@@ -9,7 +9,8 @@
 //! whose step was tried at a node sleeps in the node's later branches until somebody does a step that has
 //! to do with its own; a thread that sleeps is not chosen. Where all threads that could go on sleep, all
 //! that follows was seen elsewhere: the execution runs on to its end without branching, and counts as
-//! *repeated*. There are no further reductions, no bounds, and no states that are compared.
+//! *repeated*. There are no further reductions, no bounds, and no states that are compared. The tree can
+//! also be walked *plain*, with nobody ever asleep; where that ends, both ways must see the same.
 //!
 //! What a step touches is announced by the primitives. It begins at an announcement and lasts until the
 //! next one of the same thread; a thread that has announced nothing yet goes at once.
@@ -29,6 +30,8 @@ pub(super) struct Tree {
     repeats: bool,
     started: bool,
     done: bool,
+    /// Nobody ever sleeps: each order is tried, whether it matters or not.
+    plain: bool,
     /// How many executions only repeated others.
     pub(super) repeated: u64,
 }
@@ -80,6 +83,11 @@ fn meet(one: &[Access], other: &[Access]) -> bool {
 }
 
 impl Tree {
+    /// A tree without any reduction, which is hopeless but for the smallest models.
+    pub(super) fn plain() -> Tree {
+        Tree { plain: true, ..Tree::default() }
+    }
+
     /// Whether everything was tried.
     pub(super) fn is_done(&self) -> bool {
         self.done
@@ -137,7 +145,7 @@ impl Tree {
             return Some(turn.chosen);
         }
         let asleep = match self.last_turn.map(|last| &self.path[last]) {
-            Some(Node::Turn(last)) => last.asleep_after(&touched),
+            Some(Node::Turn(last)) if !self.plain => last.asleep_after(&touched),
             _ => Vec::new(),
         };
         let mut turn = Turn { able, asleep, tried: Vec::new(), chosen: 0, touched: Vec::new() };
