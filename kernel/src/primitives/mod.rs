@@ -53,9 +53,9 @@ pub(crate) type Arc<T> = std::sync::Arc<T>;
 /// for models of the model.
 #[cfg(loom)]
 pub mod checked {
-    pub use super::model::choice::{Assignment, Place, choose};
+    pub use super::model::choice::{Assignment, NotAnAssignment, Place, choose};
     pub use super::model::environment::{Cures, Environment};
-    pub use super::model::trace::{Interleaving, Step, interleaving, note};
+    pub use super::model::trace::{Interleaving, Step, conclude, interleaving, measure, note};
     pub use super::model::{execute, most_threads, new_places, prepare};
 
     pub use super::model::clock::Clock;

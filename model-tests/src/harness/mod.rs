@@ -57,35 +57,57 @@
 //!   failure inside loom may end in an abort; * `failure`: prints the interleaving that failed;
 //! * `child`: how the processes talk; * `run`, `table`, [`cli`]: all of them, and the command.
 
+#![cfg_attr(not(loom), allow(dead_code, reason = "without an explorer only tests use these"))]
+
+mod arguments;
+mod causes;
+mod class;
+mod clause;
+mod columns;
+#[cfg(test)]
+mod fingerprint;
+mod html;
+mod interleaving;
+mod ledger;
+mod replay;
+mod shard;
+
+#[cfg(loom)]
+mod accept;
+#[cfg(loom)]
 mod child;
+#[cfg(loom)]
 pub mod cli;
+#[cfg(loom)]
+mod counterexample;
+#[cfg(loom)]
+mod execution;
+#[cfg(loom)]
+mod explain;
+#[cfg(loom)]
 mod explore;
+#[cfg(loom)]
 mod failure;
+#[cfg(loom)]
 mod finished;
+#[cfg(loom)]
+mod json;
+#[cfg(loom)]
 mod model;
+#[cfg(loom)]
 mod run;
+#[cfg(loom)]
+mod scene;
+#[cfg(loom)]
+pub mod suite;
+#[cfg(loom)]
 mod table;
 
+pub use class::Class;
+
+#[cfg(loom)]
 pub use failure::panics;
+#[cfg(loom)]
 pub use model::{Change, Control, Model, Outcome};
-
-use loopgate::checkers::model::{JoinHandle, thread};
-
-/// Starts a thread of a model.
-#[track_caller]
-pub fn start(name: &str, body: impl FnOnce() + Send + 'static) -> JoinHandle {
-    thread::spawn(name.into(), body).expect("threads always start in a model")
-}
-
-/// Waits for a thread of a model, which must not have panicked.
-#[track_caller]
-pub fn join(thread: JoinHandle) {
-    thread.join().expect("the thread ended by itself");
-}
-
-/// Panics in a way that does not fail the model: for code whose panic the kernel is to catch.
-///
-/// The payload is `message`, as with `panic!`.
-pub fn throw(message: &'static str) -> ! {
-    std::panic::resume_unwind(Box::new(message))
-}
+#[cfg(loom)]
+pub use scene::{join, start, throw};

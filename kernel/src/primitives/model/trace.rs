@@ -23,6 +23,7 @@ struct Recorded {
     object: Option<Object>,
     value: Cow<'static, str>,
     at: Option<&'static Location<'static>>,
+    answer: bool,
 }
 
 /// One visible step of one thread.
@@ -38,6 +39,10 @@ pub struct Step {
     pub value: String,
     /// The caller's `file.rs:line`; empty if it is not known.
     pub at: String,
+    /// Nothing that the thread did, but the unusual answer to a question.
+    pub answer: bool,
+    /// What the object is after the step, if the step changed it and its type says so.
+    pub state: Option<String>,
 }
 
 /// An execution, as far as it went.
@@ -61,17 +66,22 @@ pub(super) fn record(
     value: impl Into<Cow<'static, str>>,
     at: &'static Location<'static>,
 ) {
-    push(operation, object, value.into(), Some(at));
+    push(operation, object, value.into(), Some(at), false);
+}
+
+/// A question was answered in the unusual way.
+pub(super) fn record_answer(outcome: &'static str, at: &'static Location<'static>) {
+    push(outcome, None, Cow::Borrowed(""), Some(at), true);
 }
 
 /// A step that is not at one place of the source.
 pub(super) fn record_anywhere(operation: &'static str, value: impl Into<Cow<'static, str>>) {
-    push(operation, None, value.into(), None);
+    push(operation, None, value.into(), None, false);
 }
 
 /// A lock was let go, by a drop, which does not know where it is.
 pub(super) fn record_unlock(object: Object) {
-    push("unlock", Some(object), Cow::Borrowed(""), None);
+    push("unlock", Some(object), Cow::Borrowed(""), None, false);
 }
 
 fn push(
@@ -79,15 +89,21 @@ fn push(
     object: Option<Object>,
     value: Cow<'static, str>,
     at: Option<&'static Location<'static>>,
+    answer: bool,
 ) {
     let thread = me();
-    with(|run| run.trace.steps.push(Recorded { thread, operation, object, value, at }));
+    with(|run| run.trace.steps.push(Recorded { thread, operation, object, value, at, answer }));
 }
 
 /// Adds a remark of the model's to the record of the calling thread.
 #[track_caller]
 pub fn note(text: impl Into<Cow<'static, str>>) {
     record("note:", None, text, Location::caller());
+}
+
+/// Adds what came of the execution to the record of the calling thread.
+pub fn conclude(outcome: impl Into<Cow<'static, str>>) {
+    record_anywhere("ends with:", outcome);
 }
 
 /// The execution so far; `None` if it cannot be looked at just now.
@@ -106,8 +122,20 @@ pub fn interleaving() -> Option<Interleaving> {
                 .map_or_else(String::new, |object| run.roster.object_name(object)),
             value: recorded.value.clone().into_owned(),
             at: recorded.at.map_or_else(String::new, short),
+            answer: recorded.answer,
+            state: None,
         });
         Some(Interleaving { threads: run.roster.names(), steps: steps.collect() })
+    })
+}
+
+/// How many steps the execution has so far, and how often the next one was another thread's.
+#[must_use]
+pub fn measure() -> (usize, usize) {
+    with(|run| {
+        let steps = &run.trace.steps;
+        let switches = steps.windows(2).filter(|pair| pair[0].thread != pair[1].thread).count();
+        (steps.len(), switches)
     })
 }
 
