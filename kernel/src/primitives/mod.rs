@@ -75,8 +75,8 @@ pub(crate) trait Checked {
 #[cfg(any(loom, shuttle))]
 pub mod checked {
     pub use super::environment::{Cures, Environment};
-    pub use super::model::choice::{Assignment, Place, choose};
-    pub use super::model::trace::{history, interleaving, note};
+    pub use super::model::choice::{Assignment, NotAnAssignment, Place, choose};
+    pub use super::model::trace::{conclude, history, interleaving, measure, note};
     pub use super::model::{
         answers_were_cut, execute, most_threads, new_places, prepare, prepare_open,
     };

@@ -13,6 +13,8 @@ pub struct Step {
     pub value: String,
     /// The caller's `file.rs:line`; empty if it is not known.
     pub at: String,
+    /// Nothing that the thread did, but the unusual answer to a question.
+    pub answer: bool,
     /// What became of the object, where the step changed it and it shows itself.
     pub state: Option<String>,
 }

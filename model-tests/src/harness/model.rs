@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use loopgate::checkers::model::Environment;
 
+use super::class::Class;
+
 /// One word or a few for what happened in an execution. No tab, no line break, no `=`.
 pub type Outcome = Cow<'static, str>;
 
@@ -18,14 +20,16 @@ pub struct Model {
     pub question: &'static str,
     /// How many threads it has, the main thread included. At most five.
     pub threads: usize,
-    /// How many preemptions an execution may have; `None` is exhaustive.
+    /// How many preemptions an execution may have in the quick class; `None` is any number, in every
+    /// class.
     pub bound: Option<usize>,
     /// How many interleavings are drawn at random, where there are too many to explore: for shuttle and
     /// real threads alone. Zero means that all are explored.
     pub drawn: usize,
     /// Whether it is about loom itself, or about weak memory, so that shuttle sees something else.
     pub only_loom: bool,
-    /// In how many places of an execution the answer to a question may be the unusual one.
+    /// In how many places of an execution the answer to a question may be the unusual one, in the quick
+    /// class.
     pub choices: usize,
     /// What the world may do.
     pub environment: Environment,
@@ -86,9 +90,30 @@ pub enum Change {
 pub(super) struct Variant {
     pub(super) model: &'static Model,
     pub(super) control: Option<&'static Control>,
+    pub(super) class: Class,
 }
 
 impl Variant {
+    /// How many preemptions an execution may have.
+    pub(super) fn bound(self) -> Option<usize> {
+        self.bounds().preemptions(self.model.bound)
+    }
+
+    /// How many answers of an execution may be unusual.
+    pub(super) fn choices(self) -> usize {
+        self.bounds().choices(self.model.choices)
+    }
+
+    /// A control shows that its model can fail, and once is enough for that.
+    fn bounds(self) -> Class {
+        if self.control.is_some() { Class::Quick } else { self.class }
+    }
+
+    /// Whether this is a control, and the message the one it must fail with.
+    pub(super) fn fails_as_it_must(self, message: &str) -> bool {
+        self.control.is_some_and(|control| message.contains(control.fails_with))
+    }
+
     pub(super) fn environment(self) -> Environment {
         match self.control.map(|control| &control.change) {
             Some(Change::Environment(environment)) => *environment,

@@ -9,7 +9,9 @@
 //! would depend on their relative speed. loom does not see that dependence and would leave out orders
 //! that matter; the litmus model of `Cures::questions_by_thread` shows it.
 
+use std::fmt;
 use std::panic::Location;
+use std::str::FromStr;
 
 use super::engine;
 use super::roster::me;
@@ -99,6 +101,41 @@ impl Assignment {
     }
 }
 
+/// `yes 1.0 9.2 no 9.0`: each place as its thread's descent and its number.
+impl fmt::Display for Assignment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let places = |f: &mut fmt::Formatter<'_>, places: &[Place]| {
+            places.iter().try_for_each(|place| write!(f, " {}.{}", place.thread, place.nth))
+        };
+        f.write_str("yes")?;
+        places(f, &self.yes)?;
+        f.write_str(" no")?;
+        places(f, &self.no)
+    }
+}
+
+/// The text was not written by [`Assignment`]'s `Display`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAnAssignment;
+
+impl FromStr for Assignment {
+    type Err = NotAnAssignment;
+
+    fn from_str(text: &str) -> Result<Assignment, NotAnAssignment> {
+        let places = |text: &str| {
+            let place = |word: &str| {
+                let (thread, nth) = word.split_once('.')?;
+                Some(Place { thread: thread.parse().ok()?, nth: nth.parse().ok()? })
+            };
+            text.split_whitespace().map(place).collect::<Option<Vec<_>>>()
+        };
+        let both = text.strip_prefix("yes").and_then(|rest| rest.split_once("no"));
+        let (yes, no) = both.ok_or(NotAnAssignment)?;
+        let (yes, no) = places(yes).zip(places(no)).ok_or(NotAnAssignment)?;
+        Ok(Assignment { yes, no })
+    }
+}
+
 /// The answers of this run, and what the run asked.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
@@ -185,7 +222,7 @@ pub(super) fn flip(question: Question, at: &'static Location<'static>) -> bool {
     });
     let yes = engine::answer(place);
     if yes {
-        trace::record(question.outcome(), None, "", at);
+        trace::record_answer(question.outcome(), at);
     }
     yes
 }

@@ -4,7 +4,6 @@
 //! It is no part of what is explored, so no step may depend on it.
 
 use std::borrow::Cow;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::Location;
 
 use super::roster::me;
@@ -31,6 +30,7 @@ struct Recorded {
     value: Cow<'static, str>,
     at: Option<&'static Location<'static>>,
     state: Option<String>,
+    answer: bool,
 }
 
 impl Trace {
@@ -56,18 +56,23 @@ pub(super) fn record(
     value: impl Into<Cow<'static, str>>,
     at: &'static Location<'static>,
 ) {
-    push(operation, object, value.into(), Some(at));
+    push(operation, object, value.into(), Some(at), false);
+}
+
+/// A question was answered in the unusual way.
+pub(super) fn record_answer(outcome: &'static str, at: &'static Location<'static>) {
+    push(outcome, None, Cow::Borrowed(""), Some(at), true);
 }
 
 /// A step that is not at one place of the source.
 pub(super) fn record_anywhere(operation: &'static str, value: impl Into<Cow<'static, str>>) {
-    push(operation, None, value.into(), None);
+    push(operation, None, value.into(), None, false);
 }
 
 /// A lock was let go, by a drop, which does not know where it is; with what it protects, if that shows
 /// itself.
 pub(super) fn record_unlock(object: Object, state: Option<String>) {
-    push("unlock", Some(object), Cow::Borrowed(""), None);
+    push("unlock", Some(object), Cow::Borrowed(""), None, false);
     record_state(object, state);
 }
 
@@ -87,11 +92,31 @@ fn push(
     object: Option<Object>,
     value: Cow<'static, str>,
     at: Option<&'static Location<'static>>,
+    answer: bool,
 ) {
     let thread = me();
     with(|run| {
-        run.trace.steps.push(Recorded { thread, operation, object, value, at, state: None })
+        run.trace.steps.push(Recorded { thread, operation, object, value, at, answer, state: None });
     });
+}
+
+/// FNV-1a: the same number in every release and on every machine.
+#[derive(Clone, Copy)]
+struct Digest(u64);
+
+impl Default for Digest {
+    fn default() -> Digest {
+        Digest(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Digest {
+    /// Adds a piece, and that it ends.
+    fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes.iter().chain(&[0xff]) {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
 }
 
 /// Adds a remark of the model's to the record of the calling thread.
@@ -100,25 +125,34 @@ pub fn note(text: impl Into<Cow<'static, str>>) {
     record("note:", None, text, Location::caller());
 }
 
+/// Adds what came of the execution to the record of the calling thread.
+pub fn conclude(outcome: impl Into<Cow<'static, str>>) {
+    record_anywhere("ends with:", outcome);
+}
+
 /// What each thread did and saw, in its own order, as one number. Which thread was faster where it made no
 /// difference is left out, so it is the same for all interleavings that amount to the same.
 #[must_use]
 pub fn history() -> u64 {
     with(|run| {
-        let mut threads = vec![DefaultHasher::new(); run.roster.len()];
+        let mut threads = vec![Digest::default(); run.roster.len()];
         // Whether a lock was free at once is the one thing in the record that is no part of what a
         // thread can see.
         for step in run.trace.steps.iter().filter(|step| step.operation != BLOCKED) {
             let Recorded { operation, value, state, .. } = step;
-            (operation, value, state).hash(&mut threads[step.thread]);
+            for text in [operation, &**value, state.as_deref().unwrap_or_default()] {
+                threads[step.thread].add(text.as_bytes());
+            }
         }
-        let of_thread =
-            |(seat, hasher): (usize, DefaultHasher)| (run.roster.descent(seat), hasher.finish());
+        let of_thread = |(seat, digest): (usize, Digest)| (run.roster.descent(seat), digest.0);
         let mut threads: Vec<(u32, u64)> = threads.into_iter().enumerate().map(of_thread).collect();
         threads.sort_unstable();
-        let mut all = DefaultHasher::new();
-        threads.hash(&mut all);
-        all.finish()
+        let mut all = Digest::default();
+        for (descent, digest) in threads {
+            all.add(&descent.to_le_bytes());
+            all.add(&digest.to_le_bytes());
+        }
+        all.0
     })
 }
 
@@ -138,9 +172,20 @@ pub fn interleaving() -> Option<Interleaving> {
                 .map_or_else(String::new, |object| run.roster.object_name(object)),
             value: recorded.value.clone().into_owned(),
             at: recorded.at.map_or_else(String::new, short),
+            answer: recorded.answer,
             state: recorded.state.clone(),
         });
         Some(Interleaving { threads: run.roster.names(), steps: steps.collect() })
+    })
+}
+
+/// How many steps the execution has so far, and how often the next one was another thread's.
+#[must_use]
+pub fn measure() -> (usize, usize) {
+    with(|run| {
+        let steps = &run.trace.steps;
+        let switches = steps.windows(2).filter(|pair| pair[0].thread != pair[1].thread).count();
+        (steps.len(), switches)
     })
 }
 
