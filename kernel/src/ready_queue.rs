@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use crate::exception::{ExceptionContext, HandlerSlot, LoopClosed, shield_from_panic};
 use crate::handle::{Call, LocalCall};
-use crate::primitives::{Arc, Clock, Time};
+use crate::primitives::{Arc, AtomicBool, Clock, Ordering, Time};
 use crate::table::Key;
 use crate::timers::{TimerCall, Timers};
 use crate::wakeup::{Gate, Posted};
@@ -108,6 +108,25 @@ impl ReadyQueue {
             self.take_in_mail(|gate, mail| gate.take_mail(mail));
         }
         self.entries.borrow_mut().push_back(entry);
+    }
+
+    //= SPEC.md#q-1
+    //# If scheduling A happened before scheduling B, by whatever threads, then A MUST run before B.
+    /// Has a task stepped, unless `queued` says that it will be.
+    ///
+    /// The mail is taken in before the flag is set and not after: a thread that finds the flag set, and
+    /// then posts, must find the step ahead of that.
+    pub(crate) fn push_step(&self, task: Key, queued: &AtomicBool) {
+        if self.closed.get() {
+            return;
+        }
+        if self.gate.has_mail() {
+            self.take_in_mail(|gate, mail| gate.take_mail(mail));
+        }
+        // Ordering: AcqRel, see `Gate::post_step`.
+        if !queued.swap(true, Ordering::AcqRel) {
+            self.entries.borrow_mut().push_back(Entry::Step(task));
+        }
     }
 
     /// Sets a timer; ties are in order with timers that other threads set before.

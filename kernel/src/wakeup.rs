@@ -153,7 +153,44 @@ impl Gate {
     pub(crate) fn post_or_keep(&self, posted: Posted) {
         // A closed loop has ended everything that could be meant.
         let Ok((_, Some(pipe))) = self.publish(posted) else { return };
-        if let Err(error) = self.wake(&pipe) {
+        self.wake_or_tell(&pipe);
+    }
+
+    //= SPEC.md#q-1
+    //# If scheduling A happened before scheduling B, by whatever threads, then A MUST run before B.
+    /// Has the loop step a task, unless `queued` says that it will.
+    ///
+    /// The flag is set together with the entry: whoever finds it set, and then schedules something, must
+    /// find the entry ahead of that.
+    pub(crate) fn post_step(&self, task: Key, queued: &AtomicBool) {
+        let mut inbox = self.inbox.lock();
+        if inbox.pipe.is_none() {
+            return;
+        }
+        let hint = inbox.queue.is_empty();
+        if hint {
+            // Relaxed: see `publish`. Before the flag, whose swap publishes it to the loop thread: that
+            // keeps its order by this hint alone.
+            self.mail.store(true, Ordering::Relaxed);
+        }
+        // Ordering: AcqRel pairs with the swap of the step, also when the answer is that one is queued
+        // already: that step must see what happened before this wake (a plain load would lose it).
+        if queued.swap(true, Ordering::AcqRel) {
+            if hint {
+                // Relaxed: see `publish`.
+                self.mail.store(false, Ordering::Relaxed);
+            }
+            return;
+        }
+        let (_, wake) = self.push(&mut inbox, Posted::Step(task));
+        drop(inbox);
+        if let Some(pipe) = wake {
+            self.wake_or_tell(&pipe);
+        }
+    }
+
+    fn wake_or_tell(&self, pipe: &Pipe) {
+        if let Err(error) = self.wake(pipe) {
             let exception = Some(error.into());
             report_by_default(
                 &ExceptionContext::new("the event loop cannot be woken", exception),
@@ -169,14 +206,20 @@ impl Gate {
     /// Queues the entry; the pipe to write to if the loop sleeps and nobody else has undertaken it.
     fn publish(&self, posted: Posted) -> Result<(u64, Option<Arc<Pipe>>), Refused> {
         let mut inbox = self.inbox.lock();
-        let Some(pipe) = &inbox.pipe else {
+        if inbox.pipe.is_none() {
             drop(inbox);
             return Err(Refused { posted, wake_error: None });
-        };
+        }
+        Ok(self.push(&mut inbox, posted))
+    }
+
+    /// Queues an entry in an open inbox; its number, and the pipe to write to.
+    fn push(&self, inbox: &mut Inbox, posted: Posted) -> (u64, Option<Arc<Pipe>>) {
         //= SPEC.md#w-3
         //# Between two moments at which the loop begins to sleep, posters MUST undertake at most
         //# one write to the pipe.
-        let wake = (inbox.sleep == Sleep::Asleep).then(|| Arc::clone(pipe));
+        let asleep = inbox.sleep == Sleep::Asleep;
+        let wake = inbox.pipe.as_ref().filter(|_| asleep).map(Arc::clone);
         if wake.is_some() {
             inbox.sleep = Sleep::Notified;
         }
@@ -187,7 +230,7 @@ impl Gate {
             self.mail.store(true, Ordering::Relaxed);
         }
         inbox.queue.push(posted);
-        Ok((number, wake))
+        (number, wake)
     }
 
     //= SPEC.md#w-4

@@ -36,7 +36,7 @@ use crate::future::{self, LoopFuture, LoopPromise};
 use crate::primitives::{Arc, AtomicBool, Ordering, unique_id};
 use crate::ready_queue::Entry;
 use crate::table::Key;
-use crate::wakeup::{Gate, Posted};
+use crate::wakeup::Gate;
 
 type Body<T> = Pin<Box<dyn Future<Output = Result<T, Exception>>>>;
 
@@ -113,17 +113,11 @@ impl Wake for TaskWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // Ordering: AcqRel pairs with the swap in `step`, also when the answer is that a step is
-        // queued already: that step must see what happened before this wake (a plain load would
-        // lose it).
-        if self.queued.swap(true, Ordering::AcqRel) {
-            return;
-        }
         match LoopCore::current() {
             Some(core) if core.gate().id() == self.gate.id() => {
-                core.queue.push(Entry::Step(self.key));
+                core.queue.push_step(self.key, &self.queued);
             }
-            _ => self.gate.post_or_keep(Posted::Step(self.key)),
+            _ => self.gate.post_step(self.key, &self.queued),
         }
     }
 }
@@ -234,7 +228,7 @@ impl<T: Clone + 'static> AnyTask for Shared<T> {
         if self.cancel.submission_cancelled() {
             self.cancel_for_submission();
         }
-        // Ordering: AcqRel, see `wake_by_ref`. A wake after this point queues another step.
+        // Ordering: AcqRel, see `Gate::post_step`. A wake after this point queues another step.
         waker.queued.swap(false, Ordering::AcqRel);
         //= SPEC.md#t-7
         //# A task cancelled before its first step MUST end cancelled without running a statement.

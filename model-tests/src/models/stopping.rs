@@ -1,10 +1,10 @@
 //! Runs that begin and end, and timers, while other threads post.
 
-use loopgate::Turn;
+use loopgate::{PostError, Turn};
 
 use super::support::{
-    Cell, LOST_BYTES, NO_SPURIOUS, NOT_OBSERVED, SOON, count, event_loop, running, sleep_outcome,
-    stop, turns,
+    Cell, LOST_BYTES, NO_SPURIOUS, NOT_OBSERVED, Owned, SOON, count, event_loop, running,
+    sleep_outcome, stop, turns,
 };
 use crate::harness::{Change, Control, Model, Outcome, join, start};
 
@@ -115,6 +115,20 @@ pub(super) static MODELS: &[Model] = &[
             name: "nobody sets the earlier one",
             change: Change::Body(|| earlier_timer(false)),
             fails_with: "outcome not allowed: later",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
+        name: "d7_timer_races_close",
+        clauses: &["D-7", "W-9", "S-6"],
+        question: "Is a timer that another thread sets either refused or dropped by a loop that closes?",
+        environment: NO_SPURIOUS,
+        outcomes: &["refused", "accepted and dropped"],
+        body: || timer_races_close(true),
+        controls: &[Control {
+            name: "the loop is not closed",
+            change: Change::Body(|| timer_races_close(false)),
+            fails_with: "the callback outlived the loop",
         }],
         ..Model::DEFAULTS
     },
@@ -364,4 +378,41 @@ fn earlier_timer(set_it: bool) -> Outcome {
         assert_eq!(event_loop.run_once(None).expect("a turn"), Turn::Continue);
     }
     order.get().join(", then ").into()
+}
+
+//= SPEC.md#d-7
+//= type=test
+//# `call_later_threadsafe` MUST count its delay from the call, wake the loop if needed, and return
+//# a handle that any thread may cancel.
+//= SPEC.md#w-9
+//= type=test
+//# Closing and posting MUST be atomic: a post is either refused, with nothing queued, or handed to
+//# the loop, which runs it or ends it.
+//= SPEC.md#s-6
+//= type=test
+//# `close` MUST be refused while the loop runs, MUST be idempotent, and MUST drop all queued work,
+//# timers and tasks.
+fn timer_races_close(close: bool) -> Outcome {
+    let event_loop = event_loop();
+    let (refused, drops) = (Cell::new(false), Cell::new(0));
+    let poster = start("poster", {
+        let (handle, refused) = (event_loop.handle(), refused.clone());
+        let owned = Owned(drops.clone());
+        move || {
+            let callback = move || drop(owned);
+            match handle.call_later_threadsafe(SOON, callback) {
+                Ok(_) => {}
+                Err(why) => {
+                    assert!(matches!(why.downcast_ref(), Some(PostError::LoopClosed)), "{why}");
+                    refused.set(true);
+                }
+            }
+        }
+    });
+    if close {
+        event_loop.close().expect("the loop does not run");
+    }
+    join(poster);
+    assert_eq!(drops.get(), 1, "the callback outlived the loop");
+    if refused.get() { "refused".into() } else { "accepted and dropped".into() }
 }

@@ -7,7 +7,7 @@ use loopgate::checkers::model::thread::ThreadId;
 use loopgate::{EventLoop, Exception, LoopClosed, ResultError, Task};
 
 use super::support::{
-    Cell, LOST_BYTES, NO_SPURIOUS, NOT_OBSERVED, Owned, event_loop, here, slept, turns,
+    Cell, LOST_BYTES, NO_SPURIOUS, NOT_OBSERVED, Owned, event_loop, here, running, slept, turns,
 };
 use crate::harness::{Change, Control, Model, Outcome, join, start};
 
@@ -44,7 +44,7 @@ pub(super) static MODELS: &[Model] = &[
         clauses: &["T-4"],
         question: "Does a task see what two threads announced, whichever of them queued its step?",
         threads: 3,
-        bound: None,
+        bound: Some(2),
         environment: NO_SPURIOUS,
         outcomes: &["in one step", "in two steps"],
         body: || two_wakers(true),
@@ -66,6 +66,34 @@ pub(super) static MODELS: &[Model] = &[
             name: "the waker is the new task's",
             change: Change::Body(|| late_wake(true)),
             fails_with: "a step that nobody asked for",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
+        name: "q1_wake_goes_before_a_later_call_soon",
+        clauses: &["Q-1", "T-4"],
+        question: "Does a step that the loop woke run before what it scheduled then, if another thread was just waking it?",
+        environment: NO_SPURIOUS,
+        outcomes: &["step, then call"],
+        body: || wake_before_call(true),
+        controls: &[Control {
+            name: "it schedules before it wakes",
+            change: Change::Body(|| wake_before_call(false)),
+            fails_with: "outcome not allowed: call, then step",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
+        name: "q1_wake_goes_before_a_later_post",
+        clauses: &["Q-1", "T-4"],
+        question: "Does a step that a thread woke run before what it posted then, if the loop was just waking it?",
+        environment: NO_SPURIOUS,
+        outcomes: &["step, then post"],
+        body: || wake_before_post(true),
+        controls: &[Control {
+            name: "it posts before it wakes",
+            change: Change::Body(|| wake_before_post(false)),
+            fails_with: "outcome not allowed: post, then step",
         }],
         ..Model::DEFAULTS
     },
@@ -342,4 +370,86 @@ fn waker_races_close(count: usize) -> Outcome {
         Err(ResultError::Exception(why)) if why.is::<LoopClosed>() => "closed".into(),
         Err(other) => panic!("{other}"),
     }
+}
+
+/// A task that is suspended, and notes its next step in a list that others note in as well.
+fn noting_task(event_loop: &EventLoop) -> (Flags, Cell<Vec<&'static str>>) {
+    let (flags, order) = (Flags::new(), Cell::new(Vec::new()));
+    let (waited, noted) = (flags.clone(), order.clone());
+    let waiting = poll_fn(move |cx| {
+        let polled = waited.poll(1, cx);
+        if polled.is_ready() {
+            noted.update(|order| order.push("step"));
+        }
+        polled
+    });
+    let _task = event_loop.create_task(waiting).expect("the loop is open");
+    turns(event_loop, 1);
+    // It has only to be woken.
+    flags.set();
+    (flags, order)
+}
+
+//= SPEC.md#q-1
+//= type=test
+//# If scheduling A happened before scheduling B, by whatever threads, then A MUST run before B.
+//= SPEC.md#t-4
+//= type=test
+//# Any `std` future MUST make progress when its waker is called, from any thread, and wakes that
+//# come before the task runs MUST be coalesced into one step.
+fn wake_before_call(in_order: bool) -> Outcome {
+    let event_loop = event_loop();
+    let (flags, order) = noting_task(&event_loop);
+    let other = start("other", {
+        let flags = flags.clone();
+        move || flags.wake()
+    });
+    let noted = order.clone();
+    let both = move || {
+        let call = move || noted.update(|order| order.push("call"));
+        if in_order {
+            flags.wake();
+            running().call_soon(call).expect("the loop is open");
+        } else {
+            running().call_soon(call).expect("the loop is open");
+            flags.wake();
+        }
+    };
+    event_loop.call_soon(both).expect("the loop is open");
+    turns(&event_loop, 1);
+    join(other);
+    turns(&event_loop, 2);
+    order.get().join(", then ").into()
+}
+
+//= SPEC.md#q-1
+//= type=test
+//# If scheduling A happened before scheduling B, by whatever threads, then A MUST run before B.
+//= SPEC.md#t-4
+//= type=test
+//# Any `std` future MUST make progress when its waker is called, from any thread, and wakes that
+//# come before the task runs MUST be coalesced into one step.
+fn wake_before_post(in_order: bool) -> Outcome {
+    let event_loop = event_loop();
+    let (flags, order) = noting_task(&event_loop);
+    let other = start("other", {
+        let (handle, flags, order) = (event_loop.handle(), flags.clone(), order.clone());
+        move || {
+            if in_order {
+                flags.wake();
+            }
+            let note = move || order.update(|order| order.push("post"));
+            handle.call_soon_threadsafe(note).expect("the loop is open");
+            if !in_order {
+                flags.wake();
+            }
+        }
+    });
+    // The loop wakes it as well, in a callback of its own.
+    let waking = flags.clone();
+    event_loop.call_soon(move || waking.wake()).expect("the loop is open");
+    turns(&event_loop, 1);
+    join(other);
+    turns(&event_loop, 2);
+    order.get().join(", then ").into()
 }

@@ -14,11 +14,26 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does a submitter that blocks return when the loop is closed without having run?",
         environment: NO_SPURIOUS,
         outcomes: &["refused", "closed"],
-        body: close_races_submission,
+        body: || close_races_submission(true),
         controls: &[Control {
-            name: "every submission is accepted, they say",
-            change: Change::Forbid("refused"),
-            fails_with: "outcome not allowed: refused",
+            name: "the loop is not closed",
+            change: Change::Body(|| close_races_submission(false)),
+            fails_with: "deadlock",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
+        name: "c8_close_releases_two_submitters",
+        clauses: &["C-8", "U-1", "U-2", "S-7"],
+        question: "Does every submitter that blocks return when the loop is dropped?",
+        threads: 3,
+        environment: NO_SPURIOUS,
+        outcomes: &["closed, closed", "closed, refused", "refused, closed", "refused, refused"],
+        body: || two_submitters(true),
+        controls: &[Control {
+            name: "the loop is kept",
+            change: Change::Body(|| two_submitters(false)),
+            fails_with: "deadlock",
         }],
         ..Model::DEFAULTS
     },
@@ -28,11 +43,11 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does a submission end whether its task never was, is suspended, or is done at the drop?",
         environment: NO_SPURIOUS,
         outcomes: &["refused", "closed", "value 1"],
-        body: drop_after_turns,
+        body: || drop_after_turns(true),
         controls: &[Control {
-            name: "an outcome is lost with the loop, they say",
-            change: Change::Forbid("value 1"),
-            fails_with: "outcome not allowed: value 1",
+            name: "the loop is kept",
+            change: Change::Body(|| drop_after_turns(false)),
+            fails_with: "deadlock",
         }],
         ..Model::DEFAULTS
     },
@@ -42,11 +57,11 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does a cancelled submission still end when the loop is closed under it?",
         environment: NO_SPURIOUS,
         outcomes: &["cancelled", "closed"],
-        body: close_races_cancel,
+        body: || close_races_cancel(true),
         controls: &[Control {
-            name: "it is always cancelled first, they say",
-            change: Change::Forbid("closed"),
-            fails_with: "outcome not allowed: closed",
+            name: "the loop is not closed",
+            change: Change::Body(|| close_races_cancel(false)),
+            fails_with: "deadlock",
         }],
         ..Model::DEFAULTS
     },
@@ -172,10 +187,12 @@ fn submit_and_tell(event_loop: &loopgate::EventLoop) -> (loopgate::JoinHandle, C
 //= SPEC.md#s-7
 //= type=test
 //# Dropping the loop MUST close it.
-fn close_races_submission() -> Outcome {
+fn close_races_submission(close: bool) -> Outcome {
     let event_loop = event_loop();
     let (submitter, outcome) = submit_and_tell(&event_loop);
-    event_loop.close().expect("the loop does not run");
+    if close {
+        event_loop.close().expect("the loop does not run");
+    }
     join(submitter);
     outcome.get().into()
 }
@@ -195,12 +212,13 @@ fn close_races_submission() -> Outcome {
 //= type=test
 //# `wait_ended` MUST return only when the work has really ended: finished, or cancelled and
 //# acknowledged by its producer.
-fn drop_after_turns() -> Outcome {
+fn drop_after_turns(dropped: bool) -> Outcome {
     let event_loop = event_loop();
     let (submitter, outcome) = submit_and_tell(&event_loop);
     turns(&event_loop, 3);
-    drop(event_loop);
+    let kept = Some(event_loop).filter(|_| !dropped);
     join(submitter);
+    drop(kept);
     outcome.get().into()
 }
 
@@ -216,7 +234,7 @@ fn drop_after_turns() -> Outcome {
 //= type=test
 //# Closing a loop MUST finish every accepted submission that is not done, with an error that says
 //# the loop was closed; an outcome that the task had already reached MUST be delivered.
-fn close_races_cancel() -> Outcome {
+fn close_races_cancel(close: bool) -> Outcome {
     let event_loop = event_loop();
     let submitted = event_loop.handle().run_coroutine_threadsafe(async {
         std::future::pending::<()>().await;
@@ -233,7 +251,9 @@ fn close_races_cancel() -> Outcome {
             assert_eq!(cancelled, future.cancelled());
         }
     });
-    event_loop.close().expect("the loop does not run");
+    if close {
+        event_loop.close().expect("the loop does not run");
+    }
     join(canceller);
     let result = future.result();
     if says_closed(&result) { "closed".into() } else { word(&result).into() }
@@ -431,4 +451,31 @@ fn seen_closed(rely: bool) -> Outcome {
     event_loop.close().expect("the loop does not run");
     join(submitter);
     outcome.get().into()
+}
+
+//= SPEC.md#c-8
+//= type=test
+//# Closing a loop MUST finish every accepted submission that is not done, with an error that says
+//# the loop was closed; an outcome that the task had already reached MUST be delivered.
+//= SPEC.md#u-1
+//= type=test
+//# `run_coroutine_threadsafe` MUST return a future that ends in a final state whatever becomes of
+//# the loop, if the submission was accepted.
+//= SPEC.md#u-2
+//= type=test
+//# Submitting to a closed loop MUST be refused in the submitting thread, and the coroutine MUST be
+//# dropped unrun.
+//= SPEC.md#s-7
+//= type=test
+//# Dropping the loop MUST close it.
+fn two_submitters(dropped: bool) -> Outcome {
+    let event_loop = event_loop();
+    let submitters = [submit_and_tell(&event_loop), submit_and_tell(&event_loop)];
+    let kept = Some(event_loop).filter(|_| !dropped);
+    let words = submitters.map(|(submitter, outcome)| {
+        join(submitter);
+        outcome.get()
+    });
+    drop(kept);
+    words.join(", ").into()
 }
