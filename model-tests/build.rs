@@ -21,9 +21,11 @@ fn main() {
     }
     let lock = "../Cargo.lock";
     println!("cargo::rerun-if-changed={lock}");
-    let loom = loom(&fs::read_to_string(package.join(lock)).unwrap_or_default());
-    println!("cargo::rustc-env=LOOPGATE_LOOM={loom}");
-    println!("cargo::rustc-env=LOOPGATE_SOURCES={}", all.with(loom.as_bytes()).text());
+    // Set by the flag `--cfg shuttle`.
+    let name = if env::var_os("CARGO_CFG_SHUTTLE").is_some() { "shuttle" } else { "loom" };
+    let explorer = explorer(name, &fs::read_to_string(package.join(lock)).unwrap_or_default());
+    println!("cargo::rustc-env=LOOPGATE_EXPLORER={explorer}");
+    println!("cargo::rustc-env=LOOPGATE_SOURCES={}", all.with(explorer.as_bytes()).text());
 }
 
 /// Takes in every Rust file of a folder, sorted, each after its name.
@@ -42,11 +44,11 @@ fn sources(folder: &Path, mut all: Fingerprint) -> io::Result<Fingerprint> {
     Ok(all)
 }
 
-/// The explorer's version, from the lock file.
-fn loom(lock: &str) -> String {
+/// The explorer's name and its version in the lock file.
+fn explorer(name: &str, lock: &str) -> String {
     let version = lock
-        .split_once("name = \"loom\"\nversion = \"")
+        .split_once(&format!("name = \"{name}\"\nversion = \""))
         .and_then(|(_, rest)| rest.split_once('"'))
         .map_or("unknown", |(version, _)| version);
-    format!("loom {version}")
+    format!("{name} {version}")
 }

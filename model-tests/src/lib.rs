@@ -8,17 +8,25 @@
 //! * `models`: the models of the kernel;
 //! * `litmus`: models of the explorer itself, one for each thing that loom lacks or gets wrong.
 //!
-//! The models and what explores them exist only under `cfg(loom)`, which the alias `cargo models` sets;
-//! the rest of the harness, its reports and its books, is built and tested without it as well.
+//! The models and what explores them exist only under `cfg(loom)`, which the alias `cargo models` sets,
+//! and under `cfg(shuttle)`; the rest of the harness, its reports and its books, is built and tested
+//! without either as well.
 
 pub mod harness;
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 pub mod litmus;
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 mod models;
 
+/// Every model of more threads than can be explored.
+#[cfg(any(loom, shuttle))]
+#[must_use]
+pub fn wide() -> Vec<&'static harness::Model> {
+    models::wide().collect()
+}
+
 /// Every model that `cargo models` runs, in the order of its table.
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 #[must_use]
 pub fn models() -> Vec<&'static harness::Model> {
     models::models().chain(litmus::models()).collect()

@@ -2,13 +2,17 @@
 
 use std::process::ExitCode;
 
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 fn main() -> ExitCode {
-    loopgate_model_tests::harness::cli::main(&loopgate_model_tests::models())
+    let mut models = loopgate_model_tests::models();
+    if cfg!(shuttle) {
+        models.extend(loopgate_model_tests::wide());
+    }
+    loopgate_model_tests::harness::cli::main(&models)
 }
 
 /// Without loom there is nothing to explore, and a run that explores nothing must not look like success.
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 fn main() -> ExitCode {
     eprintln!(
         "error: this binary was built without `--cfg loom`, so it has no models.\n\

@@ -92,6 +92,9 @@ fn find(models: &[&'static Model], name: &str) -> Result<&'static Model, String>
 }
 
 fn run_models(models: &[&'static Model], arguments: &Run) -> Result<ExitCode, String> {
+    if arguments.record && !accept::APPLIES {
+        return Err("the ledger is about loom; this program explores with shuttle".into());
+    }
     let mut ledger = Ledger::load()?;
     let (chosen, stale) = choose(models, arguments, &ledger)?;
     if let Some(file) = &arguments.json {

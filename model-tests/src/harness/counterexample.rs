@@ -165,7 +165,8 @@ fn locate(
     let (Some(interleaving), Some(position)) = (&failure.interleaving, &failure.position) else {
         return Ok(None);
     };
-    if position.execution == 0 {
+    // shuttle has no schedule to be written.
+    if position.execution == 0 || cfg!(shuttle) {
         return Ok(None);
     }
     let schedule = folder.join("schedule.json");

@@ -1,11 +1,11 @@
 //! One execution of a variant, and what all of them amount to. Knows nothing of who explores.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use loopgate::checkers::model::{Assignment, conclude, execute, interleaving, measure};
+use loopgate::checkers::model::{Assignment, conclude, execute, history, interleaving, measure};
 use serde::{Deserialize, Serialize};
 
 use super::child::{Found, Line};
@@ -28,7 +28,8 @@ thread_local! {
     static POSITION: RefCell<Position> = RefCell::default();
 }
 
-/// The executions that follow are under these answers.
+/// The executions that follow are under these answers, which were fixed before.
+#[cfg_attr(shuttle, allow(dead_code, reason = "shuttle's answers are not fixed before"))]
 pub(super) fn begin(assignment: &Assignment) {
     POSITION.set(Position { answers: assignment.to_string(), execution: 0 });
 }
@@ -43,6 +44,8 @@ pub(super) fn position() -> Position {
 pub(super) struct Tally {
     pub(super) executions: u64,
     outcomes: BTreeMap<String, Reached>,
+    /// What the threads did and saw, one number for each way that it went.
+    pub(super) histories: HashSet<u64>,
     /// The shortest interleaving of each outcome is wanted.
     keep_shortest: bool,
     reported: Option<Instant>,
@@ -64,6 +67,10 @@ impl Tally {
     /// Hands over what was found.
     pub(super) fn hand_over(&mut self, found: &mut Found) {
         found.executions = self.executions;
+        found.histories = self.histories.len();
+        // The same for the same set, whatever its order.
+        let digest = self.histories.iter().fold(0_u64, |sum, one| sum.wrapping_add(*one));
+        found.digest = format!("{digest:016x}");
         for (outcome, reached) in std::mem::take(&mut self.outcomes) {
             let shortest = reached.shortest.map(|(_, shortest)| (outcome.clone(), shortest));
             found.shortest.extend(shortest);
@@ -105,7 +112,9 @@ pub(super) fn execution(variant: Variant, tally: &Mutex<Tally>) {
         conclude(outcome.clone());
         outcome
     });
+    let history = history();
     let mut tally = lock(tally);
+    tally.histories.insert(history);
     tally.count(outcome.into_owned());
     tally.report();
 }

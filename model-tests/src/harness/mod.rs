@@ -57,7 +57,10 @@
 //!   failure inside loom may end in an abort; * `failure`: prints the interleaving that failed;
 //! * `child`: how the processes talk; * `run`, `table`, [`cli`]: all of them, and the command.
 
-#![cfg_attr(not(loom), allow(dead_code, reason = "without an explorer only tests use these"))]
+#![cfg_attr(
+    not(any(loom, shuttle)),
+    allow(dead_code, reason = "without an explorer only tests use these")
+)]
 
 mod arguments;
 mod causes;
@@ -72,42 +75,47 @@ mod ledger;
 mod replay;
 mod shard;
 
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 mod accept;
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 mod child;
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 pub mod cli;
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 mod counterexample;
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 mod execution;
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 mod explain;
+#[cfg(any(loom, shuttle))]
+mod failure;
+#[cfg(any(loom, shuttle))]
+mod json;
+#[cfg(any(loom, shuttle))]
+mod model;
+#[cfg(any(loom, shuttle))]
+mod run;
+#[cfg(any(loom, shuttle))]
+mod scene;
+#[cfg(any(loom, shuttle))]
+pub mod suite;
+#[cfg(any(loom, shuttle))]
+mod table;
+
 #[cfg(loom)]
 mod explore;
 #[cfg(loom)]
-mod failure;
-#[cfg(loom)]
 mod finished;
-#[cfg(loom)]
-mod json;
-#[cfg(loom)]
-mod model;
-#[cfg(loom)]
-mod run;
-#[cfg(loom)]
-mod scene;
-#[cfg(loom)]
-pub mod suite;
-#[cfg(loom)]
-mod table;
+#[cfg(shuttle)]
+mod second;
+#[cfg(shuttle)]
+mod turns;
 
 pub use class::Class;
 
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 pub use failure::panics;
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 pub use model::{Change, Control, Model, Outcome};
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 pub use scene::{join, start, throw};

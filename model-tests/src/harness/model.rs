@@ -23,6 +23,11 @@ pub struct Model {
     /// How many preemptions an execution may have in the quick class; `None` is any number, in every
     /// class.
     pub bound: Option<usize>,
+    /// How many interleavings are drawn at random, where there are too many to explore: for shuttle and
+    /// real threads alone. Zero means that all are explored.
+    pub drawn: usize,
+    /// Whether it is about loom itself, or about weak memory, so that shuttle sees something else.
+    pub only_loom: bool,
     /// In how many places of an execution the answer to a question may be the unusual one, in the quick
     /// class.
     pub choices: usize,
@@ -46,6 +51,8 @@ impl Model {
         question: "",
         threads: 2,
         bound: None,
+        drawn: 0,
+        only_loom: false,
         choices: 4,
         environment: Environment::USUAL,
         body: || Cow::Borrowed(""),
@@ -148,7 +155,8 @@ pub(super) fn mistakes(model: &Model) -> Vec<String> {
     check(!model.clauses.is_empty(), "it names no clause");
     check(!model.question.is_empty(), "it asks no question");
     check(!model.outcomes.is_empty(), "it allows no outcome, so it cannot pass");
-    check((1..=loom::MAX_THREADS).contains(&model.threads), "loom has one to five threads");
+    let most = if model.drawn == 0 { 5 } else { 16 };
+    check((1..=most).contains(&model.threads), "loom has one to five threads, shuttle sixteen");
     check(!model.controls.is_empty(), "it has no control, so nobody knows whether it can fail");
     let forbids_known = |control: &Control| match control.change {
         Change::Forbid(outcome) => model.outcomes.contains(&outcome),

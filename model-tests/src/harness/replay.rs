@@ -9,7 +9,7 @@ use super::class::Class;
 pub(super) const SOURCES: &str = env!("LOOPGATE_SOURCES");
 
 /// The explorer and its version.
-pub(super) const EXPLORER: &str = env!("LOOPGATE_LOOM");
+pub(super) const EXPLORER: &str = env!("LOOPGATE_EXPLORER");
 
 /// How many of the last steps must be the same.
 pub(super) const LAST_STEPS: usize = 8;
@@ -149,6 +149,9 @@ mod tests {
     #[test]
     fn the_sources_are_known() {
         assert_eq!(SOURCES.len(), 16);
-        assert!(EXPLORER.starts_with("loom 0."), "{EXPLORER}");
+        assert!(
+            EXPLORER.starts_with("loom 0.") || EXPLORER.starts_with("shuttle 0."),
+            "{EXPLORER}"
+        );
     }
 }

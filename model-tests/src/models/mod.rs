@@ -5,7 +5,8 @@
 //! * [`concurrent`]: completing, cancelling and waiting, without a loop;
 //! * [`chain`]: submissions: cancel, timeout, exception and close against the copy of the outcome;
 //! * [`factory`]: a task factory that fails, against cancel, wait and close;
-//! * [`executor`]: work in a pool against cancel and shutdown, and its way back to a loop.
+//! * [`executor`]: work in a pool against cancel and shutdown, and its way back to a loop;
+//! * [`wide`]: programs of many threads, which are drawn at random instead of explored.
 
 mod chain;
 mod concurrent;
@@ -14,10 +15,16 @@ mod factory;
 mod pipe;
 mod support;
 mod wakeup;
+mod wide;
 
 use crate::harness::Model;
 
-/// Every model of the kernel.
+/// Models of more threads than can be explored.
+pub(crate) fn wide() -> impl Iterator<Item = &'static Model> {
+    wide::MODELS.iter()
+}
+
+/// Every model of the kernel that is explored.
 pub(crate) fn models() -> impl Iterator<Item = &'static Model> {
     [
         wakeup::MODELS,
