@@ -21,9 +21,8 @@ fn main() {
     }
     let lock = "../Cargo.lock";
     println!("cargo::rerun-if-changed={lock}");
-    // Set by the flag `--cfg shuttle`.
-    let name = if env::var_os("CARGO_CFG_SHUTTLE").is_some() { "shuttle" } else { "loom" };
-    let explorer = explorer(name, &fs::read_to_string(package.join(lock)).unwrap_or_default());
+    let explorer = if env::var_os("CARGO_CFG_SHUTTLE").is_some() { "shuttle" } else { "loom" };
+    let explorer = version(&fs::read_to_string(package.join(lock)).unwrap_or_default(), explorer);
     println!("cargo::rustc-env=LOOPGATE_EXPLORER={explorer}");
     println!("cargo::rustc-env=LOOPGATE_SOURCES={}", all.with(explorer.as_bytes()).text());
 }
@@ -44,11 +43,11 @@ fn sources(folder: &Path, mut all: Fingerprint) -> io::Result<Fingerprint> {
     Ok(all)
 }
 
-/// The explorer's name and its version in the lock file.
-fn explorer(name: &str, lock: &str) -> String {
+/// An explorer with its version, from the lock file.
+fn version(lock: &str, explorer: &str) -> String {
     let version = lock
-        .split_once(&format!("name = \"{name}\"\nversion = \""))
+        .split_once(&format!("name = \"{explorer}\"\nversion = \""))
         .and_then(|(_, rest)| rest.split_once('"'))
         .map_or("unknown", |(version, _)| version);
-    format!("{name} {version}")
+    format!("{explorer} {version}")
 }

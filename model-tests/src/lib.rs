@@ -8,26 +8,34 @@
 //! * `models`: the models of the kernel;
 //! * `litmus`: models of the explorer itself, one for each thing that loom lacks or gets wrong.
 //!
-//! The models and what explores them exist only under `cfg(loom)`, which the alias `cargo models` sets,
-//! and under `cfg(shuttle)`; the rest of the harness, its reports and its books, is built and tested
-//! without either as well.
+//! What explores exists only under `cfg(loom)` and, a second time, under `cfg(shuttle)`, which the aliases
+//! `cargo models` and `cargo agree` set. Without them the bodies of the models are run on real threads,
+//! by `cargo stress` and `cargo test`.
 
 pub mod harness;
 #[cfg(any(loom, shuttle))]
 pub mod litmus;
-#[cfg(any(loom, shuttle))]
 mod models;
 
-/// Every model of more threads than can be explored.
-#[cfg(any(loom, shuttle))]
-#[must_use]
-pub fn wide() -> Vec<&'static harness::Model> {
-    models::wide().collect()
-}
-
-/// Every model that `cargo models` runs, in the order of its table.
-#[cfg(any(loom, shuttle))]
+/// Every model that is explored, in the order of the tables: those of the kernel, then those of the
+/// explorer itself.
+#[cfg(loom)]
 #[must_use]
 pub fn models() -> Vec<&'static harness::Model> {
     models::models().chain(litmus::models()).collect()
+}
+
+/// The same for the second explorer, without what is about the first; and those that are only drawn.
+#[cfg(shuttle)]
+#[must_use]
+pub fn models() -> Vec<&'static harness::Model> {
+    let explored = models::models().chain(litmus::models()).filter(|model| !model.only_loom);
+    explored.chain(models::wide()).collect()
+}
+
+/// Every model of the kernel whose body makes sense on real threads.
+#[cfg(not(any(loom, shuttle)))]
+#[must_use]
+pub fn models() -> Vec<&'static harness::Model> {
+    models::models().chain(models::wide()).filter(|model| model.native).collect()
 }

@@ -1,7 +1,8 @@
-//! The models as tests: one each, with its controls and its row in the ledger.
+//! The models as tests, one each: on real threads or, under `cfg(loom)`, explored.
 //!
-//! `cargo test` and `cargo nextest run` list, filter and split them like any others. They exist only
-//! under `cfg(loom)`; the aliases `models-test` and `models-nextest` set it.
+//! `cargo test` and `cargo nextest run` list, filter and split them like any others. The aliases
+//! `models-test` and `models-nextest` set the cfg; a model is then explored with its controls and compared
+//! with its row in the ledger. Without it the model's body runs a number of times on real threads.
 
 use std::process::ExitCode;
 
@@ -36,8 +37,24 @@ fn trials() -> Result<Vec<Trial>, String> {
     Ok(trials)
 }
 
-/// Without loom there is nothing to explore.
-#[cfg(not(loom))]
+/// Each body on real threads, as often as a test has time for; `cargo stress` has more.
+#[cfg(not(any(loom, shuttle)))]
 fn trials() -> Result<Vec<Trial>, String> {
-    Ok(Vec::new())
+    use loopgate_model_tests::harness::stress::stress;
+
+    let test = |model: &&'static loopgate_model_tests::harness::Model| {
+        let model = *model;
+        Trial::test(model.name, move || {
+            stress(model, 50)?;
+            Ok(())
+        })
+    };
+    Ok(loopgate_model_tests::models().iter().map(test).collect())
+}
+
+/// `cargo agree` compares the second explorer with what the first one recorded.
+#[cfg(shuttle)]
+fn trials() -> Result<Vec<Trial>, String> {
+    Err("these tests are for loom and for real threads; the second explorer is `cargo agree`"
+        .into())
 }

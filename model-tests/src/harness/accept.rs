@@ -7,15 +7,13 @@ use super::ledger::{Count, Entry, Ledger, advice};
 use super::run::Verdict;
 use super::table::exploration;
 
-/// The ledger counts what loom explores; another explorer has other counts.
-pub(super) const APPLIES: bool = cfg!(loom);
-
 /// What the ledger would say of a model that holds; `None` if anything of it failed.
 fn entry(verdict: &Verdict) -> Option<Entry<'static>> {
     let found = verdict.found.as_ref().filter(|_| verdict.failures.is_empty())?;
     let count = Count {
         exploration: exploration(verdict),
         executions: found.executions,
+        histories: found.histories,
         outcomes: found.outcomes.iter().cloned().collect(),
     };
     let model = verdict.model;
@@ -25,9 +23,6 @@ fn entry(verdict: &Verdict) -> Option<Entry<'static>> {
 /// Adds a failure to each model that holds and is not what the ledger says. What failed anyway is not
 /// compared.
 pub(super) fn compare(verdicts: &mut [Verdict], ledger: &Ledger) {
-    if !APPLIES {
-        return;
-    }
     for verdict in verdicts {
         let Some(entry) = entry(verdict) else { continue };
         let changes = ledger.compare(verdict.class, &entry);
@@ -37,6 +32,22 @@ pub(super) fn compare(verdicts: &mut [Verdict], ledger: &Ledger) {
             let advice = advice(class, &[name]);
             verdict.failures.push(format!(
                 "{name}\nIt is not what the ledger says of the class {class}:\n  {changes}\n{advice}\n"
+            ));
+        }
+    }
+}
+
+/// Adds a failure to each model that holds and of which the other explorer recorded something else.
+#[cfg(shuttle)]
+pub(super) fn compare_explorers(verdicts: &mut [Verdict], ledger: &Ledger) {
+    for verdict in verdicts.iter_mut().filter(|verdict| verdict.model.drawn == 0) {
+        let Some(entry) = entry(verdict) else { continue };
+        let disagreements = super::ledger::disagreements(ledger, verdict.class, &entry);
+        if !disagreements.is_empty() {
+            let (name, disagreements) = (verdict.model.name, disagreements.join("\n  "));
+            verdict.failures.push(format!(
+                "{name}\nThe explorers disagree:\n  {disagreements}\nOne of them is wrong, or the ledger \
+                 is of other sources: `cargo models` says which.\n"
             ));
         }
     }

@@ -15,12 +15,13 @@ use serde::{Deserialize, Serialize};
 use super::class::Class;
 use super::execution::Position;
 #[cfg(loom)]
-use super::explore::{explore, locate, replay};
+use super::explore;
 use super::failure::{self, Failure};
+use super::histories::Histories;
 use super::interleaving::Interleaving;
 use super::model::{Model, Variant};
 #[cfg(shuttle)]
-use super::second::{explore, locate, replay};
+use super::second as explore;
 
 /// The hidden subcommand by which the program runs itself; a [`Request`] follows.
 pub(super) const CHILD: &str = "explore";
@@ -35,9 +36,8 @@ pub(super) struct Found {
     pub(super) threads: usize,
     /// Questions were left open because the limit on choices was reached.
     pub(super) choices_cut: bool,
-    /// How many different things the threads did and saw, and a number for all of them.
-    pub(super) histories: usize,
-    pub(super) digest: String,
+    /// What the threads did and saw.
+    pub(super) histories: Histories,
     /// How often each outcome came up, sorted.
     pub(super) outcomes: Vec<(String, u64)>,
     /// The shortest interleaving of each outcome, if they were asked for.
@@ -106,11 +106,11 @@ pub(super) fn main(models: &[&'static Model], request: &str) -> Option<ExitCode>
     let variant = request.variant(models)?;
     failure::install();
     let result = match &request.task {
-        Task::Explore { keep_shortest } => explore(variant, *keep_shortest),
+        Task::Explore { keep_shortest } => explore::explore(variant, *keep_shortest),
         Task::Locate { position: Position { answers, execution }, schedule } => {
-            locate(variant, answers, *execution, schedule)
+            explore::locate(variant, answers, *execution, schedule)
         }
-        Task::Replay { answers, schedule } => replay(variant, answers, schedule),
+        Task::Replay { answers, schedule } => explore::replay(variant, answers, schedule),
     };
     match result {
         Ok(found) => {

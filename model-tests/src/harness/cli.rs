@@ -11,12 +11,13 @@ use super::child::{self, CHILD, Request, Task};
 use super::class::Class;
 use super::counterexample;
 use super::explain::explain;
+use super::figures::grouped;
 use super::json;
 use super::ledger::{Ledger, advice};
 use super::model::{Model, Variant, mistakes};
 use super::replay::{Replay, again};
 use super::run::{Options, Verdict, run};
-use super::table::{exploration, grouped, lines, table};
+use super::table::{exploration, lines, table};
 
 /// A replay went another way than it did before.
 const DIFFERENT: u8 = 3;
@@ -92,8 +93,10 @@ fn find(models: &[&'static Model], name: &str) -> Result<&'static Model, String>
 }
 
 fn run_models(models: &[&'static Model], arguments: &Run) -> Result<ExitCode, String> {
-    if arguments.record && !accept::APPLIES {
-        return Err("the ledger is about loom; this program explores with shuttle".into());
+    if arguments.record && cfg!(shuttle) {
+        return Err(
+            "--record is for `cargo models`: the ledger is what the first explorer found".into()
+        );
     }
     let mut ledger = Ledger::load()?;
     let (chosen, stale) = choose(models, arguments, &ledger)?;
@@ -105,6 +108,8 @@ fn run_models(models: &[&'static Model], arguments: &Run) -> Result<ExitCode, St
     let Run { class, keep_controls, jobs, .. } = *arguments;
     let mut verdicts = run(&chosen, &Options { keep_controls, jobs, ..own(class)? });
     let mut problems: Vec<String> = Vec::new();
+    #[cfg(shuttle)]
+    accept::compare_explorers(&mut verdicts, &ledger);
     if arguments.record {
         let names: BTreeSet<&str> = models.iter().map(|model| model.name).collect();
         let all = arguments.names.is_empty().then_some(&names);
@@ -112,7 +117,7 @@ fn run_models(models: &[&'static Model], arguments: &Run) -> Result<ExitCode, St
             Ok(line) => eprintln!("{line}"),
             Err(problem) => problems.push(problem),
         }
-    } else {
+    } else if cfg!(loom) {
         accept::compare(&mut verdicts, &ledger);
         problems.extend(stale.iter().map(|name| {
             format!(

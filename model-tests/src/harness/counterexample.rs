@@ -22,7 +22,8 @@ pub(super) fn folder(model: &str, control: Option<&str>) -> PathBuf {
         None => model.into(),
         Some(control) => format!("{model}-{}", slug(control)),
     };
-    checkout.join("target/models").join(name)
+    let explored = if cfg!(shuttle) { "target/agree" } else { "target/models" };
+    checkout.join(explored).join(name)
 }
 
 /// A name that any file system takes.
@@ -165,8 +166,7 @@ fn locate(
     let (Some(interleaving), Some(position)) = (&failure.interleaving, &failure.position) else {
         return Ok(None);
     };
-    // shuttle has no schedule to be written.
-    if position.execution == 0 || cfg!(shuttle) {
+    if position.execution == 0 {
         return Ok(None);
     }
     let schedule = folder.join("schedule.json");

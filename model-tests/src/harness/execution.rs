@@ -9,6 +9,7 @@ use loopgate::checkers::model::{Assignment, conclude, execute, history, interlea
 use serde::{Deserialize, Serialize};
 
 use super::child::{Found, Line};
+use super::histories::Histories;
 use super::interleaving::Interleaving;
 use super::model::Variant;
 
@@ -28,8 +29,7 @@ thread_local! {
     static POSITION: RefCell<Position> = RefCell::default();
 }
 
-/// The executions that follow are under these answers, which were fixed before.
-#[cfg_attr(shuttle, allow(dead_code, reason = "shuttle's answers are not fixed before"))]
+/// The executions that follow are under these answers.
 pub(super) fn begin(assignment: &Assignment) {
     POSITION.set(Position { answers: assignment.to_string(), execution: 0 });
 }
@@ -43,9 +43,9 @@ pub(super) fn position() -> Position {
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) executions: u64,
-    outcomes: BTreeMap<String, Reached>,
     /// What the threads did and saw, one number for each way that it went.
     pub(super) histories: HashSet<u64>,
+    outcomes: BTreeMap<String, Reached>,
     /// The shortest interleaving of each outcome is wanted.
     keep_shortest: bool,
     reported: Option<Instant>,
@@ -67,10 +67,7 @@ impl Tally {
     /// Hands over what was found.
     pub(super) fn hand_over(&mut self, found: &mut Found) {
         found.executions = self.executions;
-        found.histories = self.histories.len();
-        // The same for the same set, whatever its order.
-        let digest = self.histories.iter().fold(0_u64, |sum, one| sum.wrapping_add(*one));
-        found.digest = format!("{digest:016x}");
+        found.histories = Histories::of(&self.histories);
         for (outcome, reached) in std::mem::take(&mut self.outcomes) {
             let shortest = reached.shortest.map(|(_, shortest)| (outcome.clone(), shortest));
             found.shortest.extend(shortest);

@@ -33,7 +33,6 @@ fn model(verdict: &Verdict) -> Value {
         "executions": found.map(|found| found.executions),
         "outcomes": outcomes,
         "histories": found.map(|found| found.histories),
-        "digest": found.map(|found| &found.digest),
         "controls": { "number": model.controls.len(), "caught": verdict.caught },
         "seconds": verdict.elapsed.as_secs_f64(),
         "failures": verdict.failures,

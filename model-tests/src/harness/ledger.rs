@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::class::Class;
+use super::histories::Histories;
 
 const HEAD: &str = "\
 # Generated: `cargo models --record` rewrites the rows of the models and the class that it runs.
@@ -46,6 +47,7 @@ pub(super) struct Count {
     /// `complete`, or what it was bounded at.
     pub(super) exploration: String,
     pub(super) executions: u64,
+    pub(super) histories: Histories,
     pub(super) outcomes: BTreeMap<String, u64>,
 }
 
@@ -114,6 +116,7 @@ impl Ledger {
                 let _ = writeln!(text, "\n[{}.{class}]", key(name));
                 let _ = writeln!(text, "exploration = {}", quoted(&count.exploration));
                 let _ = writeln!(text, "executions = {}", count.executions);
+                let _ = writeln!(text, "histories = \"{}\"", count.histories);
                 for (outcome, count) in &count.outcomes {
                     let _ = writeln!(text, "outcomes.{} = {count}", key(outcome));
                 }
@@ -171,6 +174,7 @@ impl Ledger {
         };
         compare("exploration", count.exploration.clone(), entry.count.exploration.clone());
         compare("executions", count.executions.to_string(), entry.count.executions.to_string());
+        compare("histories", count.histories.to_string(), entry.count.histories.to_string());
         let outcomes: BTreeSet<&String> =
             count.outcomes.keys().chain(entry.count.outcomes.keys()).collect();
         for outcome in outcomes {
@@ -184,6 +188,41 @@ impl Ledger {
         }
         changes
     }
+}
+
+/// What the second explorer has to say of what the first one recorded; empty if they agree.
+///
+/// It has no bound on preemptions. So where the first one had, it may see more histories, but never fewer
+/// and never another outcome.
+pub(super) fn disagreements(ledger: &Ledger, class: Class, entry: &Entry<'_>) -> Vec<String> {
+    let row = ledger.rows.get(entry.name);
+    let Some(first) = row.and_then(|row| row.count(class).or_else(|| row.count(Class::Quick)))
+    else {
+        return vec!["the first explorer recorded nothing".into()];
+    };
+    let second = &entry.count;
+    let mut disagreements = Vec::new();
+    let names = |count: &Count| count.outcomes.keys().cloned().collect::<BTreeSet<String>>();
+    let (of_first, of_second) = (names(first), names(second));
+    disagreements.extend(of_first.difference(&of_second).map(|name| {
+        format!("the first explorer (loom) reached `{name}`, the second (shuttle) did not")
+    }));
+    disagreements.extend(of_second.difference(&of_first).map(|name| {
+        format!("the second explorer (shuttle) reached `{name}`, the first (loom) did not")
+    }));
+    let bounded = first.exploration.contains("preemptions");
+    let agree = if bounded {
+        first.histories.count <= second.histories.count
+    } else {
+        first.histories == second.histories
+    };
+    if !agree {
+        let (first, second) = (first.histories, second.histories);
+        disagreements.push(format!(
+            "histories: {first} by the first explorer (loom), {second} by the second (shuttle)"
+        ));
+    }
+    disagreements
 }
 
 /// How a change is accepted; `names` are the models that have one, none stands for all.
@@ -221,7 +260,8 @@ mod tests {
 
     fn entry(name: &str, executions: u64) -> Entry<'_> {
         let outcomes = [("woken".into(), executions), ("a \"b\" \\ =".into(), 1)].into();
-        let count = Count { exploration: "complete".into(), executions, outcomes };
+        let histories = Histories::default();
+        let count = Count { exploration: "complete".into(), executions, histories, outcomes };
         Entry { name, clauses: &["W-1", "W-2"], threads: 2, count }
     }
 

@@ -69,7 +69,8 @@
 //! What is told: `table`, `json`, `explain`, `counterexample`, and for the latter two `interleaving` (the
 //! steps), `causes` (what led to what), `columns` (as text), `html` (as a page), `clause` (what was
 //! promised), `replay` (how to have it again), with `fingerprint` (of which sources). The books: `ledger`,
-//! `accept`. The command: `cli`, `arguments`, `class`, `shard`. The same as tests: `suite`.
+//! `accept`, `histories`. The command: `cli`, `arguments`, `class`, `shard`. The same as tests: `suite`, and
+//! on real threads: `stress`.
 
 #![cfg_attr(
     not(any(loom, shuttle)),
@@ -81,8 +82,10 @@ mod causes;
 mod class;
 mod clause;
 mod columns;
+mod figures;
 #[cfg(test)]
 mod fingerprint;
+mod histories;
 mod html;
 mod interleaving;
 mod ledger;
@@ -101,27 +104,26 @@ mod counterexample;
 mod execution;
 #[cfg(any(loom, shuttle))]
 mod explain;
+#[cfg(loom)]
+mod explore;
 #[cfg(any(loom, shuttle))]
 mod failure;
+#[cfg(loom)]
+mod finished;
 #[cfg(any(loom, shuttle))]
 mod json;
-#[cfg(any(loom, shuttle))]
 mod model;
 #[cfg(any(loom, shuttle))]
 mod run;
-#[cfg(any(loom, shuttle))]
 mod scene;
+#[cfg(shuttle)]
+mod second;
+#[cfg(not(any(loom, shuttle)))]
+pub mod stress;
 #[cfg(any(loom, shuttle))]
 pub mod suite;
 #[cfg(any(loom, shuttle))]
 mod table;
-
-#[cfg(loom)]
-mod explore;
-#[cfg(loom)]
-mod finished;
-#[cfg(shuttle)]
-mod second;
 #[cfg(shuttle)]
 mod turns;
 
@@ -129,7 +131,5 @@ pub use class::Class;
 
 #[cfg(any(loom, shuttle))]
 pub use failure::panics;
-#[cfg(any(loom, shuttle))]
 pub use model::{Change, Control, Model, Outcome};
-#[cfg(any(loom, shuttle))]
 pub use scene::{join, start, throw};

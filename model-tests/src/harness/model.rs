@@ -33,6 +33,8 @@ pub struct Model {
     pub choices: usize,
     /// What the world may do.
     pub environment: Environment,
+    /// Whether the body also makes sense on real threads, where it is run many times as a stress test.
+    pub native: bool,
     /// The scenario. Runs once per execution.
     pub body: fn() -> Outcome,
     /// What may come of it. Each must be reached; nothing else may happen.
@@ -55,6 +57,7 @@ impl Model {
         only_loom: false,
         choices: 4,
         environment: Environment::USUAL,
+        native: true,
         body: || Cow::Borrowed(""),
         outcomes: &[],
         at_end: || (),

@@ -5,10 +5,12 @@
 //! happens there that the model does not allow. An outcome that does not come up is no failure.
 
 use std::collections::BTreeMap;
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::figures::grouped;
 use super::model::Model;
 
 /// A round that takes longer than this hangs: none takes more than milliseconds.
@@ -18,10 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 ///
 /// # Errors
 /// What went wrong: an assertion of the body, an outcome that the model does not allow, or a hang.
-pub(super) fn stress(
-    model: &'static Model,
-    rounds: usize,
-) -> Result<BTreeMap<String, usize>, String> {
+pub fn stress(model: &'static Model, rounds: usize) -> Result<BTreeMap<String, usize>, String> {
     let outcomes = Arc::new(Mutex::new(BTreeMap::new()));
     let done = Arc::new(AtomicUsize::new(0));
     let (own_outcomes, own_done) = (Arc::clone(&outcomes), Arc::clone(&done));
@@ -45,6 +44,60 @@ pub(super) fn stress(
 
 /// What a body says that can only be told from the record, natively.
 pub(crate) const NOT_OBSERVED: &str = "not observed";
+
+/// How often each body runs if nothing is said.
+const ROUNDS: usize = 3_000;
+
+/// Runs the command on the arguments of this process.
+#[must_use]
+pub fn main(models: &[&'static Model]) -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match choose(models, &arguments) {
+        Ok((rounds, chosen)) => run(&chosen, rounds),
+        Err(message) => {
+            eprintln!("error: {message}\nusage: cargo stress [ROUNDS [NAME...]]");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn choose(
+    models: &[&'static Model],
+    arguments: &[String],
+) -> Result<(usize, Vec<&'static Model>), String> {
+    let Some((rounds, names)) = arguments.split_first() else {
+        return Ok((ROUNDS, models.to_vec()));
+    };
+    let rounds = rounds.parse().ok().filter(|rounds| *rounds > 0);
+    let rounds = rounds.ok_or("ROUNDS is how often each body is to run: a number, one or more")?;
+    let find = |name: &String| {
+        let found = models.iter().copied().find(|model| model.name == name);
+        found.ok_or_else(|| format!("there is no model `{name}` that runs on real threads"))
+    };
+    let chosen: Vec<_> = names.iter().map(find).collect::<Result<_, _>>()?;
+    Ok((rounds, if chosen.is_empty() { models.to_vec() } else { chosen }))
+}
+
+fn run(models: &[&'static Model], rounds: usize) -> ExitCode {
+    let mut failures = 0;
+    for model in models {
+        match stress(model, rounds) {
+            Ok(outcomes) => {
+                let outcomes: Vec<String> = outcomes
+                    .iter()
+                    .map(|(outcome, count)| format!("{outcome} {}", grouped(*count as u64)))
+                    .collect();
+                println!("ok      {:50} {}", model.name, outcomes.join(", "));
+            }
+            Err(why) => {
+                failures += 1;
+                println!("FAILED  {:50} {why}", model.name);
+            }
+        }
+    }
+    println!("{} models, {rounds} rounds each; {failures} failed", models.len());
+    if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
 
 /// Waits as long as there is progress; else the number of the round that makes none.
 fn wait(runner: &std::thread::JoinHandle<()>, done: &AtomicUsize) -> Result<(), usize> {

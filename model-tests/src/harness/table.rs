@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use super::class;
+use super::figures::grouped;
 use super::model::Model;
 use super::run::Verdict;
 
@@ -112,19 +113,11 @@ pub(super) fn lines<const N: usize>(rows: &[[String; N]], right: &[bool; N]) -> 
 pub(super) fn exploration(verdict: &Verdict) -> String {
     let Some(found) = &verdict.found else { return "failed".into() };
     let Verdict { model, class, .. } = verdict;
-    let choices = found.choices_cut.then(|| class.choices(model.choices));
-    class::bound(class.preemptions(model.bound), choices)
-}
-
-/// `12,345`.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
+    if model.drawn > 0 {
+        return "drawn".into();
     }
-    grouped
+    let choices = found.choices_cut.then(|| class.choices(model.choices));
+    // The second explorer has no bound on preemptions.
+    let preemptions = if cfg!(shuttle) { None } else { class.preemptions(model.bound) };
+    class::bound(preemptions, choices)
 }

@@ -16,6 +16,7 @@
 //! next one of the same thread; a thread that has announced nothing yet goes at once.
 
 use loopgate::checkers::model::{Access, able, accesses, announced};
+use serde::{Deserialize, Serialize};
 use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
 
 /// What has been tried, and the execution that goes on.
@@ -32,8 +33,20 @@ pub(super) struct Tree {
     done: bool,
     /// Nobody ever sleeps: each order is tried, whether it matters or not.
     plain: bool,
+    /// The path was read from a file.
+    given: bool,
     /// How many executions only repeated others.
     pub(super) repeated: u64,
+}
+
+/// What was chosen at a node.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Choice {
+    /// The answer to a question.
+    Answer(bool),
+    /// The thread that did the next step.
+    Thread(usize),
 }
 
 #[derive(Debug)]
@@ -43,7 +56,7 @@ enum Node {
 }
 
 /// Somebody has to be chosen.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Turn {
     able: Vec<usize>,
     asleep: Vec<Tried>,
@@ -86,6 +99,24 @@ impl Tree {
     /// A tree without any reduction, which is hopeless but for the smallest models.
     pub(super) fn plain() -> Tree {
         Tree { plain: true, ..Tree::default() }
+    }
+
+    /// A tree whose first execution goes this way.
+    pub(super) fn of(choices: Vec<Choice>) -> Tree {
+        let node = |choice| match choice {
+            Choice::Answer(answer) => Node::Answer(answer),
+            Choice::Thread(chosen) => Node::Turn(Turn { chosen, ..Turn::default() }),
+        };
+        Tree { path: choices.into_iter().map(node).collect(), given: true, ..Tree::default() }
+    }
+
+    /// What the next execution chooses before it takes what comes first.
+    pub(super) fn choices(&self) -> Vec<Choice> {
+        let choice = |node: &Node| match node {
+            Node::Answer(answer) => Choice::Answer(*answer),
+            Node::Turn(turn) => Choice::Thread(turn.chosen),
+        };
+        self.path.iter().map(choice).collect()
     }
 
     /// Whether everything was tried.
@@ -139,7 +170,8 @@ impl Tree {
         }
         if let Some(node) = self.path.get(self.depth) {
             let Node::Turn(turn) = node else { panic!("a model asked where it had a step before") };
-            assert_eq!(turn.able, able, "a model goes another way after the same choices");
+            let same = if self.given { able.contains(&turn.chosen) } else { turn.able == able };
+            assert!(same, "a model goes another way after the same choices");
             self.last_turn = Some(self.depth);
             self.depth += 1;
             return Some(turn.chosen);

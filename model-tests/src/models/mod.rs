@@ -1,9 +1,12 @@
 //! Models of the kernel's own races, a file a part of the gate.
 //!
-//! * [`wakeup`]: posting against sleeping, draining, stopping and closing;
+//! * [`wakeup`]: posting against sleeping, draining and closing;
+//! * [`stopping`]: runs that begin and end, and timers, against posts;
 //! * [`pipe`]: the same with a pipe that is full, interrupted, broken, or refuses to be written;
+//! * [`wakers`]: a task's waker in another thread;
 //! * [`concurrent`]: completing, cancelling and waiting, without a loop;
-//! * [`chain`]: submissions: cancel, timeout, exception and close against the copy of the outcome;
+//! * [`chain`]: submissions and wrapped futures: whatever may cross an outcome on its way;
+//! * [`scope`]: timeouts, shields and gatherings, against what other threads complete or cancel;
 //! * [`factory`]: a task factory that fails, against cancel, wait and close;
 //! * [`executor`]: work in a pool against cancel and shutdown, and its way back to a loop;
 //! * [`wide`]: programs of many threads, which are drawn at random instead of explored.
@@ -13,7 +16,10 @@ mod concurrent;
 mod executor;
 mod factory;
 mod pipe;
-mod support;
+mod scope;
+mod stopping;
+pub(crate) mod support;
+mod wakers;
 mod wakeup;
 mod wide;
 
@@ -28,11 +34,22 @@ pub(crate) fn wide() -> impl Iterator<Item = &'static Model> {
 pub(crate) fn models() -> impl Iterator<Item = &'static Model> {
     [
         wakeup::MODELS,
+        stopping::MODELS,
         pipe::MODELS,
-        concurrent::MODELS,
-        chain::MODELS,
+        wakers::MODELS,
+        concurrent::completing::MODELS,
+        concurrent::waiting::MODELS,
+        concurrent::several::MODELS,
+        concurrent::awaited::MODELS,
+        chain::copy::MODELS,
+        chain::cancel::MODELS,
+        chain::close::MODELS,
+        chain::wrap::MODELS,
+        chain::loops::MODELS,
+        scope::MODELS,
         factory::MODELS,
-        executor::MODELS,
+        executor::pool::MODELS,
+        executor::to_loop::MODELS,
     ]
     .into_iter()
     .flatten()

@@ -4,7 +4,6 @@
 //! It is no part of what is explored, so no step may depend on it.
 
 use std::borrow::Cow;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::Location;
 
 use super::roster::me;
@@ -30,8 +29,8 @@ struct Recorded {
     object: Option<Object>,
     value: Cow<'static, str>,
     at: Option<&'static Location<'static>>,
-    answer: bool,
     state: Option<String>,
+    answer: bool,
 }
 
 impl Trace {
@@ -96,8 +95,36 @@ fn push(
     answer: bool,
 ) {
     let thread = me();
-    let recorded = Recorded { thread, operation, object, value, at, answer, state: None };
-    with(|run| run.trace.steps.push(recorded));
+    with(|run| {
+        run.trace.steps.push(Recorded {
+            thread,
+            operation,
+            object,
+            value,
+            at,
+            answer,
+            state: None,
+        });
+    });
+}
+
+/// FNV-1a: the same number in every release and on every machine.
+#[derive(Clone, Copy)]
+struct Digest(u64);
+
+impl Default for Digest {
+    fn default() -> Digest {
+        Digest(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Digest {
+    /// Adds a piece, and that it ends.
+    fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes.iter().chain(&[0xff]) {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
 }
 
 /// Adds a remark of the model's to the record of the calling thread.
@@ -111,35 +138,29 @@ pub fn conclude(outcome: impl Into<Cow<'static, str>>) {
     record_anywhere("ends with:", outcome);
 }
 
-/// How many steps the execution has so far, and how often the next one was another thread's.
-#[must_use]
-pub fn measure() -> (usize, usize) {
-    with(|run| {
-        let steps = &run.trace.steps;
-        let switches = steps.windows(2).filter(|pair| pair[0].thread != pair[1].thread).count();
-        (steps.len(), switches)
-    })
-}
-
 /// What each thread did and saw, in its own order, as one number. Which thread was faster where it made no
 /// difference is left out, so it is the same for all interleavings that amount to the same.
 #[must_use]
 pub fn history() -> u64 {
     with(|run| {
-        let mut threads = vec![DefaultHasher::new(); run.roster.len()];
+        let mut threads = vec![Digest::default(); run.roster.len()];
         // Whether a lock was free at once is the one thing in the record that is no part of what a
         // thread can see.
         for step in run.trace.steps.iter().filter(|step| step.operation != BLOCKED) {
             let Recorded { operation, value, state, .. } = step;
-            (operation, value, state).hash(&mut threads[step.thread]);
+            for text in [operation, &**value, state.as_deref().unwrap_or_default()] {
+                threads[step.thread].add(text.as_bytes());
+            }
         }
-        let of_thread =
-            |(seat, hasher): (usize, DefaultHasher)| (run.roster.descent(seat), hasher.finish());
+        let of_thread = |(seat, digest): (usize, Digest)| (run.roster.descent(seat), digest.0);
         let mut threads: Vec<(u32, u64)> = threads.into_iter().enumerate().map(of_thread).collect();
         threads.sort_unstable();
-        let mut all = DefaultHasher::new();
-        threads.hash(&mut all);
-        all.finish()
+        let mut all = Digest::default();
+        for (descent, digest) in threads {
+            all.add(&descent.to_le_bytes());
+            all.add(&digest.to_le_bytes());
+        }
+        all.0
     })
 }
 
@@ -163,6 +184,16 @@ pub fn interleaving() -> Option<Interleaving> {
             state: recorded.state.clone(),
         });
         Some(Interleaving { threads: run.roster.names(), steps: steps.collect() })
+    })
+}
+
+/// How many steps the execution has so far, and how often the next one was another thread's.
+#[must_use]
+pub fn measure() -> (usize, usize) {
+    with(|run| {
+        let steps = &run.trace.steps;
+        let switches = steps.windows(2).filter(|pair| pair[0].thread != pair[1].thread).count();
+        (steps.len(), switches)
     })
 }
 
