@@ -194,6 +194,7 @@ impl Ledger {
 ///
 /// It has no bound on preemptions. So where the first one had, it may see more histories, but never fewer
 /// and never another outcome.
+#[cfg_attr(loom, allow(dead_code, reason = "it is the first explorer that is compared with"))]
 pub(super) fn disagreements(ledger: &Ledger, class: Class, entry: &Entry<'_>) -> Vec<String> {
     let row = ledger.rows.get(entry.name);
     let Some(first) = row.and_then(|row| row.count(class).or_else(|| row.count(Class::Quick)))
