@@ -44,7 +44,10 @@ fn trials() -> Result<Vec<Trial>, String> {
 
     let test = |model: &&'static loopgate_model_tests::harness::Model| {
         let model = *model;
-        Trial::test(model.name, move || Ok(drop(stress(model, 50)?)))
+        Trial::test(model.name, move || {
+            stress(model, 50)?;
+            Ok(())
+        })
     };
     Ok(loopgate_model_tests::models().iter().map(test).collect())
 }
@@ -52,5 +55,6 @@ fn trials() -> Result<Vec<Trial>, String> {
 /// `cargo agree` compares the second explorer with what the first one recorded.
 #[cfg(shuttle)]
 fn trials() -> Result<Vec<Trial>, String> {
-    Err("these tests are for loom and for real threads; the second explorer is `cargo agree`".into())
+    Err("these tests are for loom and for real threads; the second explorer is `cargo agree`"
+        .into())
 }

@@ -9,6 +9,8 @@ fn main() -> ExitCode {
 
 #[cfg(any(loom, shuttle))]
 fn main() -> ExitCode {
-    eprintln!("error: an explorer has no real threads: build without its cfg, as `cargo stress` does");
+    eprintln!(
+        "error: an explorer has no real threads: build without its cfg, as `cargo stress` does"
+    );
     ExitCode::from(2)
 }

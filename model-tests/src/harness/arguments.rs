@@ -42,6 +42,8 @@ ledger that are no model; and `models`, an array of objects:
   holds                    whether the model, its controls and its row in the ledger are as they must be
   exploration              `complete`, `bounded at ...`, or `failed`
   executions, outcomes     exact numbers, null if the model failed; outcomes is an object
+  histories                how many different things the threads did and saw, and a digest of them all,
+                           as in the ledger; null if the model failed
   controls                 `number` of them, and how many were `caught`
   seconds                  the time of the model without its controls
   failures                 the reports, as text

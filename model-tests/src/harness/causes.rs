@@ -177,13 +177,6 @@ impl<'a> Reader<'a> {
     }
 
     fn acquire(&mut self, thread: usize, object: &'a str, row: usize) {
-        // Whoever still seems to have it let it go in a wait that ended by itself, which is no step.
-        if let Some(index) = self.held.iter().position(|(_, held, _)| *held == object) {
-            let (other, _, first) = self.held.remove(index);
-            let last = self.found.lives[other].map_or(first, |(_, last)| last);
-            self.found.holds.push(Hold { thread: other, object: object.into(), first, last });
-            self.lent.push((other, object));
-        }
         self.held.push((thread, object, row));
         if let Some(index) = self.blocked.iter().position(|blocked| *blocked == (thread, object)) {
             self.blocked.swap_remove(index);
@@ -217,9 +210,20 @@ impl<'a> Reader<'a> {
         self.sleep(thread, on, row);
     }
 
+    /// The lock is taken again that the wait gave away; one that ended by itself did so by an unlock.
     fn stop_waiting(&mut self, thread: usize, row: usize) {
-        if let Some(index) = self.lent.iter().rposition(|(of, _)| *of == thread) {
-            let (_, lock) = self.lent.remove(index);
+        let lent = self.lent.iter().rposition(|(of, _)| *of == thread);
+        let lock = match lent {
+            Some(index) => Some(self.lent.remove(index).1),
+            None => {
+                let before = self.interleaving.steps[..row].iter().rev();
+                let mut own = before.filter(|step| step.thread == thread);
+                let last = own.find(|step| step.operation != "is blocked by");
+                let unlock = last.filter(|step| step.operation == "unlock");
+                unlock.map(|step| step.object.as_str())
+            }
+        };
+        if let Some(lock) = lock {
             self.acquire(thread, lock, row);
         }
     }
@@ -328,13 +332,24 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_ends_by_itself_may_lose_its_lock_in_between() {
+    fn a_wait_that_ends_by_itself_gives_its_lock_away_too() {
         let found = read(
             &["a", "b"],
-            &["a: lock L#1", "b: lock L#1", "b: unlock L#1", "a: stops waiting on Condvar#1"],
+            &[
+                "a: lock L#1",
+                "a: the timeout fires",
+                "a: unlock L#1",
+                "b: lock L#1",
+                "a: is blocked by L#1",
+                "b: unlock L#1",
+                "a: stops waiting on Condvar#1 = timed out",
+                "a: unlock L#1",
+            ],
         );
         let held: Vec<_> = found.holds.iter().map(|h| (h.thread, h.first, h.last)).collect();
-        assert_eq!(held, [(0, 0, 0), (0, 3, 3), (1, 1, 2)]);
+        assert_eq!(held, [(0, 0, 2), (0, 6, 7), (1, 3, 5)]);
+        assert_eq!(found.causes, [cause(5, 6, Why::HandsOver)]);
+        assert_eq!(found.pauses, [Pause { thread: 0, first: 4, last: Some(6) }]);
     }
 
     #[test]

@@ -81,8 +81,10 @@ impl Line {
     pub(super) fn say(&self) {
         let line = serde_json::to_string(self).expect("every line can be written");
         let mut out = std::io::stdout().lock();
-        // If the parent is gone there is nobody to tell.
-        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+        if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
+            // The parent is gone: there is nobody to explore for.
+            std::process::exit(failure::EXIT_CODE.into());
+        }
     }
 }
 

@@ -11,12 +11,13 @@ use super::child::{self, CHILD, Request, Task};
 use super::class::Class;
 use super::counterexample;
 use super::explain::explain;
+use super::figures::grouped;
 use super::json;
 use super::ledger::{Ledger, advice};
 use super::model::{Model, Variant, mistakes};
 use super::replay::{Replay, again};
 use super::run::{Options, Verdict, run};
-use super::table::{exploration, grouped, lines, table};
+use super::table::{exploration, lines, table};
 
 /// A replay went another way than it did before.
 const DIFFERENT: u8 = 3;
@@ -93,7 +94,9 @@ fn find(models: &[&'static Model], name: &str) -> Result<&'static Model, String>
 
 fn run_models(models: &[&'static Model], arguments: &Run) -> Result<ExitCode, String> {
     if arguments.record && cfg!(shuttle) {
-        return Err("--record is for `cargo models`: the ledger is what the first explorer found".into());
+        return Err(
+            "--record is for `cargo models`: the ledger is what the first explorer found".into()
+        );
     }
     let mut ledger = Ledger::load()?;
     let (chosen, stale) = choose(models, arguments, &ledger)?;

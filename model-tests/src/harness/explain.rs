@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use super::child::Found;
 use super::columns::columns;
 use super::counterexample::{clauses, folder, heading, shown};
+use super::figures::grouped;
 use super::html::page::{Chart, Page};
 use super::model::{Model, Variant};
 use super::run::{Options, Verdict, run};
-use super::table::{exploration, grouped, lines};
+use super::table::{exploration, lines};
 
 /// Runs a model without its controls and tells; true if it holds.
 pub(super) fn explain(model: &'static Model, options: &Options) -> bool {

@@ -32,6 +32,7 @@ fn model(verdict: &Verdict) -> Value {
         "exploration": exploration(verdict),
         "executions": found.map(|found| found.executions),
         "outcomes": outcomes,
+        "histories": found.map(|found| found.histories),
         "controls": { "number": model.controls.len(), "caught": verdict.caught },
         "seconds": verdict.elapsed.as_secs_f64(),
         "failures": verdict.failures,

@@ -194,9 +194,11 @@ impl Ledger {
 ///
 /// It has no bound on preemptions. So where the first one had, it may see more histories, but never fewer
 /// and never another outcome.
+#[cfg_attr(loom, allow(dead_code, reason = "it is the first explorer that is compared with"))]
 pub(super) fn disagreements(ledger: &Ledger, class: Class, entry: &Entry<'_>) -> Vec<String> {
     let row = ledger.rows.get(entry.name);
-    let Some(first) = row.and_then(|row| row.count(class).or_else(|| row.count(Class::Quick))) else {
+    let Some(first) = row.and_then(|row| row.count(class).or_else(|| row.count(Class::Quick)))
+    else {
         return vec!["the first explorer recorded nothing".into()];
     };
     let second = &entry.count;
@@ -259,7 +261,8 @@ mod tests {
 
     fn entry(name: &str, executions: u64) -> Entry<'_> {
         let outcomes = [("woken".into(), executions), ("a \"b\" \\ =".into(), 1)].into();
-        let count = Count { exploration: "complete".into(), executions, outcomes };
+        let histories = Histories::default();
+        let count = Count { exploration: "complete".into(), executions, histories, outcomes };
         Entry { name, clauses: &["W-1", "W-2"], threads: 2, count }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! # How to add a model
 //!
-//! A model is a [`Model`] in some list that [`crate::models`] joins. Write the body as a plain function:
+//! A model is a `Model` in some list that `crate::models` joins. Write the body as a plain function:
 //!
 //! ```text
 //! fn flag_is_seen() -> Outcome {
@@ -35,7 +35,7 @@
 //! * A body is a function of the interleaving and nothing else: no time of day, no random numbers, no
 //!   order of a `HashMap`. What may go either way is asked with `choose`.
 //! * `panic!`, `assert!` and `unwrap` in a body fail the model. A panic that the kernel is to catch is
-//!   thrown with [`throw`].
+//!   thrown with `throw`.
 //! * Make it as small as the race allows: two threads where two can race. Each further thread or
 //!   operation multiplies the executions. If it does not end, set `bound`; the report then says so.
 //! * The `environment` says what the world may do: timeouts and wake-ups without a reason always, a
@@ -53,17 +53,36 @@
 //! as were counted; nothing was cut off by the bound on preemptions or by the limit on choices.
 //! Everything else is reported as *bounded at n*.
 //!
-//! * [`model`](self::Model): what a model is; * `explore`: runs one, in a process of its own, because a
-//!   failure inside loom may end in an abort; * `failure`: prints the interleaving that failed;
-//! * `child`: how the processes talk; * `run`, `table`, [`cli`]: all of them, and the command.
+//! The suite has three *classes*. `quick` has the bounds that the models state; `nightly` one preemption and
+//! one unusual answer more; `deep` any number of preemptions. Models without a bound run in each of them, and
+//! controls always at the stated bounds: to fail once is enough.
+//!
+//! What each model came to, to the execution, is in `model-tests/ledger.toml`. A run that comes to
+//! anything else fails until `cargo models --record` accepts it. So an exploration cannot shrink unseen.
+//!
+//! # Files
+//!
+//! What knows an explorer: `explore`, `finished` (loom); `second`, `turns` (shuttle). What is explored:
+//! `model`, `scene`, `execution`. Processes: `child` is one that explores a variant, because a failure
+//! inside an explorer may end in an abort; `failure` is how it ends then; `run` has many at once.
+//!
+//! What is told: `table`, `json`, `explain`, `counterexample`, and for the latter two `interleaving` (the
+//! steps), `causes` (what led to what), `columns` (as text), `html` (as a page), `clause` (what was
+//! promised), `replay` (how to have it again), with `fingerprint` (of which sources). The books: `ledger`,
+//! `accept`, `histories`. The command: `cli`, `arguments`, `class`, `shard`. The same as tests: `suite`, and
+//! on real threads: `stress`.
 
-#![cfg_attr(not(any(loom, shuttle)), allow(dead_code, reason = "without an explorer only tests use these"))]
+#![cfg_attr(
+    not(any(loom, shuttle)),
+    allow(dead_code, reason = "without an explorer only tests use these")
+)]
 
 mod arguments;
 mod causes;
 mod class;
 mod clause;
 mod columns;
+mod figures;
 #[cfg(test)]
 mod fingerprint;
 mod histories;
@@ -97,12 +116,13 @@ mod model;
 #[cfg(any(loom, shuttle))]
 mod run;
 mod scene;
-#[cfg(any(loom, shuttle))]
-pub mod suite;
 #[cfg(shuttle)]
 mod second;
 #[cfg(not(any(loom, shuttle)))]
 pub mod stress;
+#[cfg(any(loom, shuttle))]
+pub mod suite;
+#[cfg(any(loom, shuttle))]
 mod table;
 #[cfg(shuttle)]
 mod turns;

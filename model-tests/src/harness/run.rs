@@ -9,8 +9,9 @@ use std::time::Duration;
 use super::child::{self, Ended, Found, Request, Task};
 use super::class::Class;
 use super::counterexample;
+use super::figures::grouped;
 use super::model::{Model, Variant};
-use super::table::{Screen, grouped};
+use super::table::Screen;
 
 /// What is run, and how.
 #[derive(Clone, Debug)]

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::figures::grouped;
 use super::model::Model;
-use super::table::grouped;
 
 /// A round that takes longer than this hangs: none takes more than milliseconds.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -20,10 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 ///
 /// # Errors
 /// What went wrong: an assertion of the body, an outcome that the model does not allow, or a hang.
-pub fn stress(
-    model: &'static Model,
-    rounds: usize,
-) -> Result<BTreeMap<String, usize>, String> {
+pub fn stress(model: &'static Model, rounds: usize) -> Result<BTreeMap<String, usize>, String> {
     let outcomes = Arc::new(Mutex::new(BTreeMap::new()));
     let done = Arc::new(AtomicUsize::new(0));
     let (own_outcomes, own_done) = (Arc::clone(&outcomes), Arc::clone(&done));

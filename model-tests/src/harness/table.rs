@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use super::class;
+use super::figures::grouped;
 use super::model::Model;
 use super::run::Verdict;
 
@@ -119,17 +120,4 @@ pub(super) fn exploration(verdict: &Verdict) -> String {
     // The second explorer has no bound on preemptions.
     let preemptions = if cfg!(shuttle) { None } else { class.preemptions(model.bound) };
     class::bound(preemptions, choices)
-}
-
-/// `12,345`.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }

@@ -270,6 +270,6 @@ impl<S: Scheduler> Scheduler for AbleOnly<S> {
 
     fn next_u64(&mut self) -> u64 {
         // An unusual answer now and then, not every other time.
-        u64::from(self.0.next_u64() % 8 == 0)
+        u64::from(self.0.next_u64().is_multiple_of(8))
     }
 }

@@ -9,7 +9,7 @@
 //! * [`scope`]: timeouts, shields and gatherings, against what other threads complete or cancel;
 //! * [`factory`]: a task factory that fails, against cancel, wait and close;
 //! * [`executor`]: work in a pool against cancel and shutdown, and its way back to a loop;
-//! * [`wide`]: programs of many threads, which are drawn at random instead of explored.
+//! * `wide`: programs of many threads, which are drawn at random instead of explored.
 
 mod chain;
 mod concurrent;
@@ -21,11 +21,13 @@ mod stopping;
 pub(crate) mod support;
 mod wakers;
 mod wakeup;
+#[cfg(not(loom))]
 mod wide;
 
 use crate::harness::Model;
 
-/// Models of more threads than can be explored.
+/// Models of more threads than can be explored, and than loom has.
+#[cfg(not(loom))]
 pub(crate) fn wide() -> impl Iterator<Item = &'static Model> {
     wide::MODELS.iter()
 }

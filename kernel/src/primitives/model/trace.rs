@@ -96,7 +96,15 @@ fn push(
 ) {
     let thread = me();
     with(|run| {
-        run.trace.steps.push(Recorded { thread, operation, object, value, at, answer, state: None });
+        run.trace.steps.push(Recorded {
+            thread,
+            operation,
+            object,
+            value,
+            at,
+            answer,
+            state: None,
+        });
     });
 }
 

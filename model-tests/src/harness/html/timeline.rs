@@ -163,13 +163,6 @@ impl<'a> Timeline<'a> {
     /// A shade behind the rows that one thread did without interruption.
     fn runs(&self, svg: &mut String) {
         let steps = &self.interleaving.steps;
-        if self.failed && !steps.is_empty() {
-            let (y, width) = (self.y(steps.len() - 1) - ROW / 2.0, self.width);
-            let _ = writeln!(
-                svg,
-                "<rect class=\"bad\" x=\"0\" y=\"{y:.1}\" width=\"{width:.0}\" height=\"{ROW}\"/>"
-            );
-        }
         let mut row = self.first;
         while row < steps.len() {
             let thread = steps[row].thread;
@@ -184,6 +177,13 @@ impl<'a> Timeline<'a> {
                 );
             }
             row += same;
+        }
+        if self.failed && !steps.is_empty() {
+            let (y, width) = (self.y(steps.len() - 1) - ROW / 2.0, self.width);
+            let _ = writeln!(
+                svg,
+                "<rect class=\"bad\" x=\"0\" y=\"{y:.1}\" width=\"{width:.0}\" height=\"{ROW}\"/>"
+            );
         }
     }
 
