@@ -1,6 +1,7 @@
 //! Explores one variant: all answers, and for each of them all interleavings.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,15 @@ const MOST_THREADS: usize = loom::MAX_THREADS;
 
 /// How often a child says how far it is.
 const PROGRESS: Duration = Duration::from_millis(100);
+
+/// How many executions have begun, for the report of one that fails.
+static BEGUN: AtomicU64 = AtomicU64::new(0);
+
+/// How many executions have begun in this process.
+pub(super) fn executions_begun() -> u64 {
+    // Relaxed: whoever asks has seen the execution fail that it asks for.
+    BEGUN.load(Ordering::Relaxed)
+}
 
 /// What the executions so far amount to.
 #[derive(Default)]
@@ -88,6 +98,7 @@ fn builder(variant: Variant) -> loom::model::Builder {
 }
 
 fn execution(variant: Variant, tally: &Mutex<Tally>) {
+    BEGUN.fetch_add(1, Ordering::Relaxed);
     let outcome = execute(|| {
         let outcome = variant.body()();
         (variant.model.at_end)();

@@ -11,6 +11,7 @@ use std::panic::{Location, PanicHookInfo, UnwindSafe, catch_unwind};
 use loopgate::checkers::model::{Interleaving, Step, interleaving};
 
 use super::child::Line;
+use super::explore::executions_begun;
 use super::model::Variant;
 
 /// The status of a process whose exploration failed.
@@ -74,6 +75,8 @@ pub(super) fn report(variant: Variant, interleaving: Option<Interleaving>, messa
     }
     let _ = writeln!(text, "{message}");
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    // How many it took to find it.
+    Line::Progress(executions_begun()).say();
     Line::Failed(message.to_owned()).say();
 }
 

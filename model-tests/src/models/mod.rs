@@ -1,12 +1,14 @@
 //! Models of the kernel's own races, a file a part of the gate.
 //!
 //! * [`wakeup`]: posting against sleeping, draining, stopping and closing;
+//! * [`awake`]: the same with a loop that has been awake, where it decides to sleep;
 //! * [`pipe`]: the same with a pipe that is full, interrupted, broken, or refuses to be written;
 //! * [`concurrent`]: completing, cancelling and waiting, without a loop;
 //! * [`chain`]: submissions: cancel, timeout, exception and close against the copy of the outcome;
 //! * [`factory`]: a task factory that fails, against cancel, wait and close;
 //! * [`executor`]: work in a pool against cancel and shutdown, and its way back to a loop.
 
+mod awake;
 mod chain;
 mod concurrent;
 mod executor;
@@ -21,6 +23,7 @@ use crate::harness::Model;
 pub(crate) fn models() -> impl Iterator<Item = &'static Model> {
     [
         wakeup::MODELS,
+        awake::MODELS,
         pipe::MODELS,
         concurrent::MODELS,
         chain::MODELS,
