@@ -5,6 +5,7 @@
 //! * [`pipe`]: the same with a pipe that is full, interrupted, broken, or refuses to be written;
 //! * [`concurrent`]: completing, cancelling and waiting, without a loop;
 //! * [`chain`]: submissions: cancel, timeout, exception and close against the copy of the outcome;
+//! * [`order`]: which of two came first, where the outcome alone does not say it;
 //! * [`factory`]: a task factory that fails, against cancel, wait and close;
 //! * [`executor`]: work in a pool against cancel and shutdown, and its way back to a loop.
 
@@ -13,6 +14,7 @@ mod chain;
 mod concurrent;
 mod executor;
 mod factory;
+mod order;
 mod pipe;
 mod support;
 mod wakeup;
@@ -27,6 +29,7 @@ pub(crate) fn models() -> impl Iterator<Item = &'static Model> {
         pipe::MODELS,
         concurrent::MODELS,
         chain::MODELS,
+        order::MODELS,
         factory::MODELS,
         executor::MODELS,
     ]

@@ -16,8 +16,9 @@ pub(crate) struct Checker {
     /// For the help text.
     pub(crate) about: &'static str,
     kind: Kind,
-    /// How long one check may take; many times what it takes on a slow machine.
-    limit: Duration,
+    /// The longest and the shortest time that one check may be given. In between it is a multiple of what
+    /// the check takes without a fault.
+    limits: (Duration, Duration),
 }
 
 enum Kind {
@@ -33,19 +34,19 @@ pub(crate) const CHECKERS: [Checker; 3] = [
         name: "tests",
         about: "the clauses on real threads and virtual time: kernel/tests/clauses",
         kind: Kind::Tests("clauses"),
-        limit: Duration::from_secs(30),
+        limits: (Duration::from_secs(240), Duration::from_secs(15)),
     },
     Checker {
         name: "machine",
         about: "random programs for the concurrent future: kernel/tests/concurrent_machine.rs",
         kind: Kind::Tests("concurrent_machine"),
-        limit: Duration::from_secs(180),
+        limits: (Duration::from_secs(600), Duration::from_secs(60)),
     },
     Checker {
         name: "models",
         about: "every interleaving of the models, without their controls",
         kind: Kind::Models,
-        limit: Duration::from_secs(180),
+        limits: (Duration::from_secs(600), Duration::from_secs(60)),
     },
 ];
 
@@ -120,7 +121,7 @@ impl Checker {
             Kind::Tests(_) => &["--list", "--format", "terse"],
             Kind::Models => &["list"],
         };
-        let ended = run(copy, program, arguments, self.limit)?;
+        let ended = run(copy, program, arguments, self.limits.0)?;
         if ended.status != Some(0) {
             return Err(io::Error::other(format!("no list of {}: {}", self.name, ended.stderr)));
         }
@@ -139,13 +140,21 @@ impl Checker {
         })
     }
 
-    /// Runs one check.
-    pub(crate) fn check(&self, copy: &Copy, program: &Path, name: &str) -> io::Result<Checked> {
+    /// Runs one check, for no longer than `limit` or what any check is given.
+    pub(crate) fn check(
+        &self,
+        copy: &Copy,
+        program: &Path,
+        name: &str,
+        limit: Option<Duration>,
+    ) -> io::Result<Checked> {
+        let (longest, shortest) = self.limits;
+        let limit = limit.unwrap_or(longest).clamp(shortest, longest);
         let arguments: &[&str] = match self.kind {
             Kind::Tests(_) => &[name, "--exact"],
             Kind::Models => &["explore", name],
         };
-        let ended = run(copy, program, arguments, self.limit)?;
+        let ended = run(copy, program, arguments, limit)?;
         let failed = match self.kind {
             Kind::Tests(_) => test_verdict(&ended),
             Kind::Models => model_verdict(&ended),
@@ -166,10 +175,15 @@ impl Checker {
 
 impl Checker {
     /// Runs all checks. Tests run in one process if they all come to an end there: it is much faster.
-    pub(crate) fn check_all(&self, copy: &Copy, program: &Path) -> io::Result<Vec<Checked>> {
+    pub(crate) fn check_all(
+        &self,
+        copy: &Copy,
+        program: &Path,
+        limit: impl Fn(&str) -> Option<Duration>,
+    ) -> io::Result<Vec<Checked>> {
         let names = self.all(copy, program)?;
         if let Kind::Tests(_) = self.kind {
-            let ended = run(copy, program, &[], self.limit)?;
+            let ended = run(copy, program, &[], self.limits.1 * 4)?;
             let verdicts = verdicts_of_all(&ended.stdout);
             let one = |name: String| match verdicts.get(&*name) {
                 Some(verdict) => {
@@ -177,11 +191,11 @@ impl Checker {
                     Ok(Checked { name, verdict, elapsed: ended.elapsed, report })
                 }
                 // One that hangs or aborts keeps others from their turn.
-                None => self.check(copy, program, &name),
+                None => self.check(copy, program, &name, limit(&name)),
             };
             return names.into_iter().map(one).collect();
         }
-        names.iter().map(|name| self.check(copy, program, name)).collect()
+        names.iter().map(|name| self.check(copy, program, name, limit(name))).collect()
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) type Exemption = (String, &'static str);
 pub(crate) fn mistakes(faults: &[Fault], sources: &Sources) -> Vec<String> {
     let spec = sources.get("SPEC.md").map(|text| String::from_utf8_lossy(text).into_owned());
     let clauses: BTreeSet<&str> =
-        spec.iter().flat_map(|text| text.lines()).filter_map(|l| l.strip_prefix("### ")).collect();
+        spec.iter().flat_map(|text| text.lines()).filter_map(clause).collect();
     let mut mistakes = Vec::new();
     for fault in faults {
         let mut wrong = |what: String| mistakes.push(format!("{}: {what}", fault.id));
@@ -34,6 +34,12 @@ pub(crate) fn mistakes(faults: &[Fault], sources: &Sources) -> Vec<String> {
         }
     }
     mistakes
+}
+
+/// The clause that a line of SPEC.md begins: with a heading, or as a row of the table of assumptions.
+fn clause(line: &str) -> Option<&str> {
+    let row = || line.strip_prefix("| ")?.split(" |").next();
+    line.strip_prefix("### ").or_else(row)
 }
 
 /// What the project's own set must have besides.

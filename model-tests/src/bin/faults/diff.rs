@@ -33,7 +33,11 @@ pub(crate) fn parse(text: &str) -> Result<Vec<FileDiff>, String> {
                     ));
                 }
             };
-            files.push(FileDiff { path: path.trim_end().to_owned(), hunks: Vec::new() });
+            let path = path.trim_end().to_owned();
+            if files.iter().any(|file| file.path == path) {
+                return Err(format!("{path} is there twice: its hunks belong under one head"));
+            }
+            files.push(FileDiff { path, hunks: Vec::new() });
         } else if line.starts_with("@@ ") {
             let file = files.last_mut().ok_or("a hunk comes before the name of its file")?;
             let (old, new) =
@@ -166,6 +170,10 @@ index 1..2 100644
             ("--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n-a\n+b\n", "cut off"),
             ("--- a/x\n+++ b/x\n@@ -1 +1 @@\n a\n", "changes nothing"),
             ("--- a/x\n+++ b/x\n@@ -0,0 +1 @@\n+a\n", "to be found by"),
+            (
+                "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n--- a/x\n+++ b/x\n@@ -3 +3 @@\n-c\n+d\n",
+                "is there twice",
+            ),
             ("--- a/x\n+++ b/x\n@@ one @@\n", "no head"),
             ("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\nc\n", "no part"),
             ("--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n-a\n*b\n", "is in a hunk"),

@@ -1,14 +1,16 @@
 //! Puts faults in, one after the other, and looks who catches them.
 //!
 //! A fault is worth nothing if its check fails anyway. So every check that is named runs first on a copy
-//! without a fault, and must pass; that it did is remembered until the sources change.
+//! without a fault, and must pass; that it did is remembered until the sources change. So is how long it
+//! took: a check that takes many times as long with a fault hangs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use std::{fs, io, thread};
 
-use super::checker::{CHECKERS, Checked, Verdict};
+use super::checker::{CHECKERS, Checked, Checker, Verdict};
 use super::copy::{Copy, Sources, fingerprint};
 use super::fault::{Expectation, Fault};
 
@@ -87,14 +89,14 @@ pub(crate) fn run(plan: &Plan<'_>, told: impl Fn(&Fault, &Trial) + Sync) -> io::
     let copies: Vec<Copy> = (0..jobs)
         .map(|number| Copy::open(&plan.root, number, plan.sources))
         .collect::<io::Result<_>>()?;
-    establish(plan, &copies)?;
+    let usual = establish(plan, &copies)?;
     let slots: Vec<Mutex<Option<Trial>>> = plan.faults.iter().map(|_| Mutex::default()).collect();
     let queue = Mutex::new(plan.faults.iter().zip(&slots));
     in_parallel(&copies, |copy| {
         while let Some((fault, slot)) = next(&queue) {
-            let trial = try_one(plan, copy, fault)?;
+            let trial = try_one(plan, copy, fault, &usual)?;
             told(fault, &trial);
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(trial);
+            *lock(slot) = Some(trial);
         }
         Ok(())
     })?;
@@ -113,7 +115,7 @@ fn in_parallel(copies: &[Copy], body: impl Fn(&Copy) -> io::Result<()> + Sync) -
 }
 
 fn next<T>(queue: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
-    queue.lock().unwrap_or_else(PoisonError::into_inner).next()
+    lock(queue).next()
 }
 
 /// The checkers that a fault is tried with, each with its named checks.
@@ -129,7 +131,7 @@ fn named(plan: &Plan<'_>, faults: &[&Fault]) -> Vec<(usize, BTreeSet<String>)> {
         .collect()
 }
 
-fn try_one(plan: &Plan<'_>, copy: &Copy, fault: &Fault) -> io::Result<Trial> {
+fn try_one(plan: &Plan<'_>, copy: &Copy, fault: &Fault, usual: &Usual) -> io::Result<Trial> {
     let mut trial = Trial { error: None, checked: Vec::new() };
     if let Err(why) = copy.put_in(fault)? {
         trial.error = Some(why);
@@ -144,10 +146,12 @@ fn try_one(plan: &Plan<'_>, copy: &Copy, fault: &Fault) -> io::Result<Trial> {
                 break;
             }
         };
+        let limit =
+            |name: &str| usual.get(&(index, name.to_owned())).map(|usual| *usual * PATIENCE);
         let checked: io::Result<Vec<Checked>> = if plan.full {
-            checker.check_all(copy, &program)
+            checker.check_all(copy, &program, limit)
         } else {
-            names.iter().map(|name| checker.check(copy, &program, name)).collect()
+            names.iter().map(|name| checker.check(copy, &program, name, limit(name))).collect()
         };
         trial.checked.push((index, checked?));
     }
@@ -155,14 +159,16 @@ fn try_one(plan: &Plan<'_>, copy: &Copy, fault: &Fault) -> io::Result<Trial> {
     Ok(trial)
 }
 
+/// How many times as long as usual a check may take. Machines are busy.
+const PATIENCE: u32 = 20;
+
+/// How long each check takes without a fault.
+type Usual = BTreeMap<(usize, String), Duration>;
+
 /// Sees every check pass that the faults are to make fail.
-fn establish(plan: &Plan<'_>, copies: &[Copy]) -> io::Result<()> {
-    let memory = plan.root.join("target/faults/passed");
-    let head = format!("{:016x}", fingerprint(plan.sources));
-    let mut passed: BTreeSet<String> = match fs::read_to_string(&memory) {
-        Ok(text) if text.starts_with(&head) => text.lines().skip(1).map(str::to_owned).collect(),
-        _ => BTreeSet::new(),
-    };
+fn establish(plan: &Plan<'_>, copies: &[Copy]) -> io::Result<Usual> {
+    let memory = Memory::of(plan);
+    let mut usual = memory.recall();
     let mut wanted = Vec::new();
     for (index, mut names) in named(plan, &plan.faults) {
         let checker = &CHECKERS[index];
@@ -170,40 +176,79 @@ fn establish(plan: &Plan<'_>, copies: &[Copy]) -> io::Result<()> {
             let program = checker.build(&copies[0])?.map_err(io::Error::other)?;
             names = checker.all(&copies[0], &program)?.into_iter().collect();
         }
-        let line = |name: &String| format!("{} {name}", checker.name);
-        names.retain(|name| !passed.contains(&line(name)));
-        wanted.extend(names.into_iter().map(|name| (index, name)));
+        let unknown = names.into_iter().map(|name| (index, name));
+        wanted.extend(unknown.filter(|check| !usual.contains_key(check)));
     }
     if wanted.is_empty() {
-        return Ok(());
+        return Ok(usual);
     }
     eprintln!("first without a fault: {} checks must pass", wanted.len());
-    let failed = Mutex::new(Vec::new());
-    let queue = Mutex::new(wanted.iter());
+    let (passed, failed) = (Mutex::new(Usual::new()), Mutex::new(Vec::new()));
+    let queue = Mutex::new(wanted.into_iter());
     in_parallel(copies, |copy| {
         let mut programs: Vec<Option<PathBuf>> = vec![None; CHECKERS.len()];
         while let Some((index, name)) = next(&queue) {
-            let checker = &CHECKERS[*index];
-            let program = match &mut programs[*index] {
+            let checker = &CHECKERS[index];
+            let program = match &mut programs[index] {
                 Some(program) => program,
                 none => none.insert(checker.build(copy)?.map_err(io::Error::other)?),
             };
-            let checked = checker.check(copy, program, name)?;
-            if checked.verdict != Verdict::Passed {
-                let text =
-                    format!("{} {name} fails without a fault:\n{}", checker.name, checked.report);
-                failed.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+            let checked = checker.check(copy, program, &name, None)?;
+            if checked.verdict == Verdict::Passed {
+                lock(&passed).insert((index, name), checked.elapsed);
+            } else {
+                let report = checked.report;
+                lock(&failed)
+                    .push(format!("{} {name} fails without a fault:\n{report}", checker.name));
             }
         }
         Ok(())
     })?;
-    let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if !failed.is_empty() {
-        return Err(io::Error::other(failed.join("\n")));
+    usual.append(&mut lock(&passed));
+    memory.keep(&usual)?;
+    let failed = lock(&failed);
+    if failed.is_empty() { Ok(usual) } else { Err(io::Error::other(failed.join("\n"))) }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What passed, kept between runs: valid for the sources with which it was seen to.
+struct Memory {
+    file: PathBuf,
+    head: String,
+}
+
+impl Memory {
+    fn of(plan: &Plan<'_>) -> Memory {
+        let file = plan.root.join("target/faults/passed");
+        Memory { file, head: format!("{:016x}", fingerprint(plan.sources)) }
     }
-    passed.extend(wanted.iter().map(|(index, name)| format!("{} {name}", CHECKERS[*index].name)));
-    let lines = std::iter::once(head).chain(passed);
-    fs::write(memory, lines.map(|line| line + "\n").collect::<String>())
+
+    /// Nothing, if there is nothing to be trusted.
+    fn recall(&self) -> Usual {
+        let text = fs::read_to_string(&self.file).unwrap_or_default();
+        let lines = text.strip_prefix(&self.head).into_iter().flat_map(str::lines);
+        let entries = lines.filter_map(|line| {
+            let mut fields = line.split(' ');
+            let checker = Checker::find(fields.next()?)?;
+            let name = fields.next()?.to_owned();
+            let millis = fields.next()?.parse().ok()?;
+            Some(((checker, name), Duration::from_millis(millis)))
+        });
+        entries.collect()
+    }
+
+    fn keep(&self, usual: &Usual) -> io::Result<()> {
+        let line = |((checker, name), took): (&(usize, String), &Duration)| {
+            format!("{} {name} {}\n", CHECKERS[*checker].name, took.as_millis())
+        };
+        fs::write(
+            &self.file,
+            format!("{}\n{}", self.head, usual.iter().map(line).collect::<String>()),
+        )
+    }
 }
 
 #[cfg(test)]
