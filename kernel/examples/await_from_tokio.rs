@@ -7,7 +7,7 @@
     reason = "an example is a program of its own: its threads are the real ones"
 )]
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 fn main() -> Result<(), loopgate::Exception> {
     use loopgate::{EventLoop, Exception, sleep};
     use std::time::Duration;
@@ -44,7 +44,7 @@ fn main() -> Result<(), loopgate::Exception> {
     runner.join().expect("the loop's thread does not panic")
 }
 
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 fn main() {
     eprintln!("tokio is not part of a build for the models");
 }

@@ -1,4 +1,4 @@
-//! For checkers only: invariants of the representation, and a pipe that can be broken on purpose.
+//! For checkers only: invariants of the representation, what a loop holds, and a pipe that can be broken on purpose.
 //!
 //! Behind the feature `checkers`. Not part of the public promise: it may change in any release.
 
@@ -29,6 +29,16 @@ pub fn census(local: &LocalLoop) -> Census {
         tasks: core.tasks.borrow().len(),
         parcels: core.parcels.borrow().len(),
     }
+}
+
+/// Checks what a loop is made of; done by itself at the end of every iteration and of `close`.
+///
+/// What other threads touch too is checked at each release of its lock, by the models.
+///
+/// # Panics
+/// If an invariant of the representation is broken.
+pub fn check(local: &LocalLoop) {
+    local.core().check();
 }
 
 /// Breaks the wakeup pipe: from now on writes to it fail and it reads end-of-file.

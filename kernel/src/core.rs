@@ -144,6 +144,22 @@ impl LoopCore {
         self.queue.check_open()?;
         Ok(self.parcels.borrow_mut().insert_with(|_| Box::new(open)))
     }
+
+    /// Panics if the representation is broken.
+    #[cfg(feature = "checkers")]
+    pub(crate) fn check(&self) {
+        self.queue.check();
+        let (tasks, parcels) = (self.tasks.borrow(), self.parcels.borrow());
+        tasks.check();
+        parcels.check();
+        assert!(
+            !tasks.values().any(|task| task.is_done()),
+            "a task that is done is not in the table"
+        );
+        let closed = self.queue.is_closed();
+        assert!(!closed || tasks.len() == 0, "a closed loop has no task");
+        assert!(!closed || parcels.len() == 0, "a closed loop keeps nothing for foreign work");
+    }
 }
 
 pub(crate) struct EnteredLoop;

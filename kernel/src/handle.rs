@@ -14,12 +14,25 @@ use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::primitives::{Arc, Mutex, Time};
+use crate::primitives::{Arc, Checked, Mutex, Time, checked_mutex};
 
 enum Slot<F> {
     Pending(F),
     Begun,
     Cancelled,
+}
+
+impl<F> Checked for Slot<F> {
+    fn check(&self) {}
+
+    fn state(&self) -> String {
+        let state = match self {
+            Slot::Pending(_) => "pending",
+            Slot::Begun => "begun",
+            Slot::Cancelled => "cancelled",
+        };
+        state.to_owned()
+    }
 }
 
 impl<F> Slot<F> {
@@ -79,7 +92,7 @@ pub(crate) type ArcCall = Arc<dyn Call + Send + Sync>;
 
 impl<F: FnOnce() + Send + 'static> SharedCall<F> {
     pub(crate) fn erased(callback: F) -> ArcCall {
-        Arc::new(SharedCall(Mutex::new(Slot::Pending(callback))))
+        Arc::new(SharedCall(checked_mutex(Slot::Pending(callback))))
     }
 }
 

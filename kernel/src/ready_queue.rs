@@ -182,6 +182,16 @@ impl ReadyQueue {
         self.entries.borrow().len()
     }
 
+    /// Panics if the representation is broken.
+    #[cfg(feature = "checkers")]
+    pub(crate) fn check(&self) {
+        let timers = self.timers.borrow();
+        timers.check();
+        assert!(self.spare.borrow().is_empty(), "the mail that was taken was delivered");
+        let empty = self.entries.borrow().is_empty() && timers.len() == 0;
+        assert!(!self.closed.get() || empty, "nothing is queued on a closed loop");
+    }
+
     #[cfg(feature = "checkers")]
     pub(crate) fn timer_count(&self) -> usize {
         self.timers.borrow().len()

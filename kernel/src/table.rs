@@ -43,6 +43,18 @@ impl<V> Table<V> {
         self.slab.iter().map(|(_, (_, value))| value)
     }
 
+    /// Panics if the representation is broken.
+    #[cfg(feature = "checkers")]
+    pub(crate) fn check(&self) {
+        let serials: std::collections::HashSet<u64> =
+            self.slab.iter().map(|(_, (serial, _))| *serial).collect();
+        assert_eq!(serials.len(), self.slab.len(), "no two entries have one serial");
+        assert!(
+            serials.iter().all(|serial| *serial <= self.inserted),
+            "an entry was inserted and counted"
+        );
+    }
+
     #[cfg(feature = "checkers")]
     pub(crate) fn len(&self) -> usize {
         self.slab.len()

@@ -135,6 +135,20 @@ impl Timers {
         self.heap.into_iter().map(|timer| timer.call)
     }
 
+    /// Panics if the representation is broken.
+    #[cfg(feature = "checkers")]
+    pub(crate) fn check(&self) {
+        let orders: std::collections::HashSet<u64> =
+            self.heap.iter().map(|timer| timer.order).collect();
+        assert_eq!(orders.len(), self.heap.len(), "no two timers were set at once");
+        assert!(
+            orders.iter().all(|order| *order <= self.inserted),
+            "a timer was inserted and counted"
+        );
+        assert!(self.heap.iter().max() == self.heap.peek(), "the first to fire is on top");
+        assert!(self.until_sweep > 0, "a sweep that was due has been");
+    }
+
     /// How many entries the heap holds, husks included.
     #[cfg(feature = "checkers")]
     pub(crate) fn len(&self) -> usize {

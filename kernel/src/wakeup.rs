@@ -20,7 +20,9 @@ use std::io;
 
 use crate::exception::{ExceptionContext, report_by_default};
 use crate::handle::ArcCall;
-use crate::primitives::{Arc, AtomicBool, Clock, Mutex, Ordering, Pipe, Time, thread, unique_id};
+use crate::primitives::{
+    Arc, AtomicBool, Checked, Clock, Mutex, Ordering, Pipe, Time, checked_mutex, thread, unique_id,
+};
 use crate::table::Key;
 
 /// What other threads can ask of a loop.
@@ -65,6 +67,23 @@ struct Inbox {
     pipe: Option<Arc<Pipe>>,
 }
 
+impl Checked for Inbox {
+    fn check(&self) {
+        let Inbox { queue, sleep, running, pipe, .. } = self;
+        assert!(pipe.is_some() || queue.is_empty(), "a closed loop has no mail");
+        assert!(pipe.is_some() || !running, "a closed loop does not run");
+        assert!(*running || *sleep != Sleep::Awake, "a loop that does not run is to be woken");
+        let withdrawn = matches!(queue.last(), Some(Posted::Withdrawn));
+        assert!(!withdrawn, "what was withdrawn from the end is gone");
+    }
+
+    fn state(&self) -> String {
+        let Inbox { queue, sleep, pipe, .. } = self;
+        let closed = if pipe.is_some() { "" } else { ", closed" };
+        format!("{sleep:?}, {} posted{closed}", queue.len())
+    }
+}
+
 /// One loop's gate; shared by the loop and everything that may post to it.
 pub(crate) struct Gate {
     id: u64,
@@ -82,7 +101,7 @@ impl Gate {
             id: unique_id(),
             owner: thread::current_id(),
             clock,
-            inbox: Mutex::new(Inbox {
+            inbox: checked_mutex(Inbox {
                 queue: Vec::new(),
                 taken: 0,
                 sleep: Sleep::Asleep,

@@ -12,7 +12,7 @@
     clippy::disallowed_methods,
     reason = "the tests are foreign threads: they use the real ones"
 )]
-#![cfg(not(loom))]
+#![cfg(not(any(loom, shuttle)))]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

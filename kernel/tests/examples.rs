@@ -5,7 +5,7 @@
     clippy::disallowed_methods,
     reason = "the tests are foreign threads: they use the real ones"
 )]
-#![cfg(not(loom))]
+#![cfg(not(any(loom, shuttle)))]
 
 use std::path::PathBuf;
 use std::process::Command;

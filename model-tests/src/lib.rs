@@ -8,18 +8,34 @@
 //! * `models`: the models of the kernel;
 //! * `litmus`: models of the explorer itself, one for each thing that loom lacks or gets wrong.
 //!
-//! All of it exists only under `cfg(loom)`, which the alias `cargo models` sets.
+//! What explores exists only under `cfg(loom)` and, a second time, under `cfg(shuttle)`, which the aliases
+//! `cargo models` and `cargo agree` set. Without them the bodies of the models are run on real threads,
+//! by `cargo stress` and `cargo test`.
 
-#[cfg(loom)]
 pub mod harness;
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 pub mod litmus;
-#[cfg(loom)]
 mod models;
 
-/// Every model that `cargo models` runs, in the order of its table.
+/// Every model that is explored, in the order of the tables: those of the kernel, then those of the
+/// explorer itself.
 #[cfg(loom)]
 #[must_use]
 pub fn models() -> Vec<&'static harness::Model> {
     models::models().chain(litmus::models()).collect()
+}
+
+/// The same for the second explorer, without what is about the first; and those that are only drawn.
+#[cfg(shuttle)]
+#[must_use]
+pub fn models() -> Vec<&'static harness::Model> {
+    let explored = models::models().chain(litmus::models()).filter(|model| !model.only_loom);
+    explored.chain(models::wide()).collect()
+}
+
+/// Every model of the kernel whose body makes sense on real threads.
+#[cfg(not(any(loom, shuttle)))]
+#[must_use]
+pub fn models() -> Vec<&'static harness::Model> {
+    models::models().chain(models::wide()).filter(|model| model.native).collect()
 }

@@ -30,7 +30,9 @@ use crate::exception::{
     BrokenPromise, Cancelled, Exception, ExceptionContext, InvalidState, Outcome, ResultError,
     report_by_default, shield_from_panic,
 };
-use crate::primitives::{Arc, Condvar, Deadline, Mutex, MutexGuard, thread, thread_local};
+use crate::primitives::{
+    Arc, Checked, Condvar, Deadline, Mutex, MutexGuard, checked_mutex, thread, thread_local,
+};
 use wait::Waiter;
 
 type Callback<T> = Box<dyn FnOnce(&ConcurrentFuture<T>) + Send>;
@@ -47,6 +49,16 @@ impl<T> Phase<T> {
         matches!(self, Phase::Cancelled { .. } | Phase::Finished(_))
     }
 
+    fn name(&self) -> &'static str {
+        match self {
+            Phase::Pending => "PENDING",
+            Phase::Running => "RUNNING",
+            Phase::Cancelled { acknowledged: false } => "CANCELLED",
+            Phase::Cancelled { acknowledged: true } => "CANCELLED_AND_NOTIFIED",
+            Phase::Finished(_) => "FINISHED",
+        }
+    }
+
     //= SPEC.md#f-16
     //# `wait_ended` MUST return only when the work has really ended: finished, or cancelled and
     //# acknowledged by its producer.
@@ -61,6 +73,29 @@ struct State<T> {
     waiters: Vec<(Arc<Waiter>, usize)>,
     wakers: Vec<Awaiter>,
     next_waker: u64,
+}
+
+impl<T> Checked for State<T> {
+    fn check(&self) {
+        let State { phase, callbacks, waiters, wakers, next_waker } = self;
+        let nobody_waits = callbacks.is_empty() && waiters.is_empty() && wakers.is_empty();
+        assert!(
+            !phase.is_done() || nobody_waits,
+            "whoever waits for a future is told when it is done"
+        );
+        assert!(wakers.len() as u64 <= *next_waker, "each waker has a number of its own");
+    }
+
+    fn state(&self) -> String {
+        let State { phase, callbacks, waiters, wakers, .. } = self;
+        let mut state = String::from(phase.name());
+        let waiting =
+            [(callbacks.len(), "callbacks"), (waiters.len(), "waits"), (wakers.len(), "wakers")];
+        for (count, what) in waiting.into_iter().filter(|(count, _)| *count > 0) {
+            state.push_str(&format!(", {count} {what}"));
+        }
+        state
+    }
 }
 
 struct Shared<T> {
@@ -140,7 +175,7 @@ pub fn promise<T>() -> (Promise<T>, ConcurrentFuture<T>) {
 /// The same for work that only `doer` does.
 pub(crate) fn pair<T>(doer: Doer, abandon: fn() -> Exception) -> (Promise<T>, ConcurrentFuture<T>) {
     let shared = Arc::new(Shared {
-        state: Mutex::new(State {
+        state: checked_mutex(State {
             phase: Phase::Pending,
             callbacks: Vec::new(),
             waiters: Vec::new(),
@@ -490,12 +525,6 @@ impl<T> fmt::Debug for Promise<T> {
 
 impl<T> Shared<T> {
     fn state_name(&self) -> &'static str {
-        match self.state.lock().phase {
-            Phase::Pending => "PENDING",
-            Phase::Running => "RUNNING",
-            Phase::Cancelled { acknowledged: false } => "CANCELLED",
-            Phase::Cancelled { acknowledged: true } => "CANCELLED_AND_NOTIFIED",
-            Phase::Finished(_) => "FINISHED",
-        }
+        self.state.lock().phase.name()
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::ConcurrentFuture;
 use crate::exception::ResultError;
-use crate::primitives::{Arc, Condvar, Deadline, Mutex};
+use crate::primitives::{Arc, Checked, Condvar, Deadline, Mutex, checked_mutex};
 
 /// When [`wait`] returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,9 +73,20 @@ struct Arrived {
     failed: bool,
 }
 
+impl Checked for Arrived {
+    fn check(&self) {
+        let distinct: std::collections::HashSet<&usize> = self.order.iter().collect();
+        assert_eq!(distinct.len(), self.order.len(), "a future arrives once");
+    }
+
+    fn state(&self) -> String {
+        format!("arrived {:?}", self.order)
+    }
+}
+
 impl Waiter {
     fn new() -> Arc<Waiter> {
-        Arc::new(Waiter { arrived: Mutex::new(Arrived::default()), changed: Condvar::new() })
+        Arc::new(Waiter { arrived: checked_mutex(Arrived::default()), changed: Condvar::new() })
     }
 
     pub(super) fn done(&self, index: usize, failed: bool) {

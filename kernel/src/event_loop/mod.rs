@@ -268,4 +268,6 @@ fn close(core: &Rc<LoopCore>) {
     shield_from_panic(what, || drop(factory));
     watch::forget_all(core);
     shield_from_panic(what, || core.queue.handler().set(None));
+    #[cfg(feature = "checkers")]
+    core.check();
 }

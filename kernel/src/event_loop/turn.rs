@@ -20,6 +20,8 @@ pub(super) fn turn(core: &Rc<LoopCore>, longest: Option<Duration>) -> Result<Tur
     core.queue.take_in_timers(core.clock().now());
     let batch = run_batch(core);
     watch::arm_again(core);
+    #[cfg(feature = "checkers")]
+    core.check();
     batch?;
     Ok(if core.stopping.get() { Turn::Stop } else { Turn::Continue })
 }

@@ -15,7 +15,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::{Executor, SubmitError, Work};
 use crate::concurrent::{self, ConcurrentFuture, Doer, Promise};
 use crate::exception::{BrokenPromise, Exception, ExceptionContext, report_by_default};
-use crate::primitives::{Arc, Condvar, JoinHandle, Mutex, MutexGuard, thread, unique_id};
+use crate::primitives::{
+    Arc, Checked, Condvar, JoinHandle, Mutex, MutexGuard, checked_mutex, thread, unique_id,
+};
 
 type Initializer = Arc<dyn Fn() -> Result<(), Exception> + Send + Sync>;
 
@@ -141,7 +143,7 @@ impl ThreadPoolBuilder {
         Ok(ThreadPoolExecutor {
             shared: Arc::new(Shared {
                 id,
-                state: Mutex::new(state),
+                state: checked_mutex(state),
                 work: Condvar::new(),
                 ended,
                 limit,
@@ -184,6 +186,30 @@ impl State {
     fn take_ended(&mut self) -> Option<Promise<()>> {
         let over = !matches!(self.mode, Mode::Open) && self.workers == 0;
         if over { self.ended_promise.take() } else { None }
+    }
+}
+
+impl Checked for State {
+    fn check(&self) {
+        let State { queue, workers, started, idle, mode, threads, ended_promise } = self;
+        assert!(
+            idle <= workers && workers <= started,
+            "who is idle is a worker, who works was started"
+        );
+        assert!(threads.len() <= *started, "a handle is of a worker that was started");
+        assert!(queue.is_empty() || *workers > 0, "what is queued has somebody to do it");
+        let over = !matches!(mode, Mode::Open) && *workers == 0;
+        assert!(!over || ended_promise.is_none(), "the end is told when the last worker has ended");
+    }
+
+    fn state(&self) -> String {
+        let mode = match self.mode {
+            Mode::Open => "open",
+            Mode::ShutDown => "shut down",
+            Mode::Broken(_) => "broken",
+        };
+        let State { queue, workers, idle, .. } = self;
+        format!("{mode}, {} queued, {workers} workers, {idle} idle", queue.len())
     }
 }
 

@@ -5,11 +5,12 @@
 //!
 //! * `real`: parking_lot, std's atomics, an OS socket pair, epoll or kqueue through mio, and a clock
 //!   that is the OS's or a virtual one shared by loops and threads;
-//! * `model` (under `cfg(loom)`): loom, plus what loom lacks (timeouts that may fire at any moment,
-//!   spurious wake-ups, a bounded pipe), plus cures for the holes that hide interleavings from it.
+//! * `model` (under `cfg(loom)` and `cfg(shuttle)`): an explorer of interleavings, plus what it lacks
+//!   (timeouts that may fire at any moment, spurious wake-ups, a bounded pipe), plus cures for what
+//!   hides interleavings from it. Which of the two explorers it is, only `model/engine` knows.
 //!
-//! Nothing above this folder names `loom`, `std::sync`, `std::thread`, `Instant` or parking_lot, and
-//! `cfg(loom)` occurs nowhere else. What a side approximates is a row of SPEC.md's chapter P.
+//! Nothing above this folder names `loom`, `shuttle`, `std::sync`, `std::thread`, `Instant` or
+//! parking_lot, and the two cfgs occur nowhere else. What a side approximates is a row of SPEC.md's chapter P.
 //!
 //! Rules that both sides keep, so that the models mean something:
 //! a lock cannot be tried, only taken; no thread is ever parked, only waits on a condition variable;
@@ -24,15 +25,20 @@
 
 mod time;
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 mod real;
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 use real as side;
 
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 pub(crate) mod model;
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 use model as side;
+
+#[cfg(any(loom, shuttle, feature = "checkers"))]
+mod environment;
+#[cfg(any(loom, shuttle, feature = "checkers"))]
+mod record;
 
 pub use side::clock::Clock;
 pub use side::thread::JoinHandle;
@@ -41,7 +47,7 @@ pub use time::Time;
 pub(crate) use side::clock::Hold;
 pub(crate) use side::pipe::{Drained, Pipe};
 pub(crate) use side::poll::{Attendance, Interest, Poller, Readiness, Until};
-pub(crate) use side::sync::{AtomicBool, Condvar, Deadline, Mutex, MutexGuard};
+pub(crate) use side::sync::{AtomicBool, Condvar, Deadline, Mutex, MutexGuard, checked_mutex};
 pub(crate) use side::thread;
 pub(crate) use side::thread_local;
 pub(crate) use std::sync::atomic::Ordering;
@@ -49,14 +55,35 @@ pub(crate) use std::sync::atomic::Ordering;
 /// std's, on both sides: its counting is not modelled.
 pub(crate) type Arc<T> = std::sync::Arc<T>;
 
+/// What a value behind a lock shows to an explorer, each time that its lock is let go.
+///
+/// Such a value is locked by [`checked_mutex`].
+#[cfg_attr(
+    not(any(loom, shuttle)),
+    allow(dead_code, reason = "only an explorer looks at each release of a lock")
+)]
+pub(crate) trait Checked {
+    /// Panics if the representation is broken.
+    fn check(&self);
+
+    /// What the reader of an interleaving wants to know of it, in a few words.
+    fn state(&self) -> String;
+}
+
 /// How a checker steers a model and reads what happened in it; with the model side's own primitives,
 /// for models of the model.
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 pub mod checked {
-    pub use super::model::choice::{Assignment, Place, choose};
-    pub use super::model::environment::{Cures, Environment};
-    pub use super::model::trace::{Interleaving, Step, interleaving, note};
-    pub use super::model::{execute, most_threads, new_places, prepare};
+    pub use super::environment::{Cures, Environment};
+    pub use super::model::choice::{Assignment, NotAnAssignment, Place, choose};
+    pub use super::model::trace::{conclude, history, interleaving, measure, note};
+    pub use super::model::{
+        answers_were_cut, execute, most_threads, new_places, prepare, prepare_open,
+    };
+    pub use super::record::{Interleaving, Step};
+
+    #[cfg(shuttle)]
+    pub use super::model::engine::{Access, Target, able, accesses, announced};
 
     pub use super::model::clock::Clock;
     pub use super::model::pipe::{Drained, Pipe, Written};
@@ -66,9 +93,18 @@ pub mod checked {
     pub use std::sync::{Arc, atomic::Ordering};
 }
 
-/// Nothing is steered on the real side.
-#[cfg(all(not(loom), feature = "checkers"))]
-pub mod checked {}
+/// What of that there is on the real side, so that the bodies of models run there too.
+#[cfg(all(not(any(loom, shuttle)), feature = "checkers"))]
+pub mod checked {
+    pub use super::environment::{Cures, Environment};
+    pub use super::real::checked::{choose, interleaving, note};
+    pub use super::record::{Interleaving, Step};
+
+    pub use super::real::checked::{Condvar, Mutex, thread};
+    pub use super::real::clock::Clock;
+    pub use super::real::thread::JoinHandle;
+    pub use std::sync::{Arc, atomic::Ordering};
+}
 
 /// A number that no other call in this process returns.
 ///

@@ -7,7 +7,7 @@
     reason = "the tests are foreign threads: they use the real ones"
 )]
 #![allow(clippy::type_complexity, reason = "a table of cases has the type that it has")]
-#![cfg(not(loom))]
+#![cfg(not(any(loom, shuttle)))]
 
 mod chain;
 mod concurrent;

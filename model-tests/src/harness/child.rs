@@ -1,105 +1,123 @@
 //! The process that explores one variant, and what it tells its parent.
 //!
-//! A failure inside loom can end in an abort (a panic while another unwinds), so each variant has a
-//! process of its own. It says everything in single lines on its standard output; what it writes to its
-//! standard error is the report for people.
+//! A failure inside the explorer can end in an abort (a panic while another unwinds), so each variant
+//! has a process of its own. It is told what to do in one argument, and says everything in single lines
+//! on its standard output, all in JSON; what it writes to its standard error is shown if it breaks down.
 
-use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::explore::explore;
-use super::failure;
-use super::model::Variant;
+use serde::{Deserialize, Serialize};
+
+use super::class::Class;
+use super::execution::Position;
+#[cfg(loom)]
+use super::explore;
+use super::failure::{self, Failure};
+use super::histories::Histories;
+use super::interleaving::Interleaving;
+use super::model::{Model, Variant};
+#[cfg(shuttle)]
+use super::second as explore;
+
+/// The hidden subcommand by which the program runs itself; a [`Request`] follows.
+pub(super) const CHILD: &str = "explore";
 
 /// What an exploration found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Found {
     pub(super) executions: u64,
-    /// How many vectors of answers started loom.
+    /// How many vectors of answers started the explorer.
     pub(super) assignments: u64,
     /// The most threads of any execution.
     pub(super) threads: usize,
     /// Questions were left open because the limit on choices was reached.
     pub(super) choices_cut: bool,
-    /// How often each outcome came up.
+    /// What the threads did and saw.
+    pub(super) histories: Histories,
+    /// How often each outcome came up, sorted.
     pub(super) outcomes: Vec<(String, u64)>,
+    /// The shortest interleaving of each outcome, if they were asked for.
+    pub(super) shortest: Vec<(String, Interleaving)>,
+}
+
+/// What a child is to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Request {
+    pub(super) model: String,
+    /// The control's number.
+    pub(super) control: Option<usize>,
+    pub(super) class: Class,
+    pub(super) task: Task,
+}
+
+/// What is to be done with a variant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Task {
+    /// Explore it.
+    Explore { keep_shortest: bool },
+    /// Find an execution again, and write its schedule.
+    Locate { position: Position, schedule: PathBuf },
+    /// Run the one execution of a schedule.
+    Replay { answers: String, schedule: PathBuf },
 }
 
 /// A line of a child.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Line {
     /// So many executions so far.
     Progress(u64),
     /// It is done and everything holds.
     Found(Found),
-    /// It failed; the message in one line.
-    Failed(String),
-}
-
-impl fmt::Display for Line {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Line::Progress(executions) => write!(f, "progress\t{executions}"),
-            Line::Failed(message) => write!(f, "failed\t{}", message.replace(['\n', '\t'], " ")),
-            Line::Found(found) => {
-                let cut = u8::from(found.choices_cut);
-                let Found { executions, assignments, threads, .. } = found;
-                write!(f, "found\t{executions}\t{assignments}\t{threads}\t{cut}")?;
-                found.outcomes.iter().try_for_each(|(name, count)| write!(f, "\t{name}={count}"))
-            }
-        }
-    }
+    /// It failed.
+    Failed(Failure),
 }
 
 impl Line {
     /// Tells the parent.
     pub(super) fn say(&self) {
+        let line = serde_json::to_string(self).expect("every line can be written");
         let mut out = std::io::stdout().lock();
         // If the parent is gone there is nobody to tell.
-        let _ = writeln!(out, "{self}").and_then(|()| out.flush());
-    }
-
-    fn parse(line: &str) -> Option<Line> {
-        let (kind, rest) = line.split_once('\t')?;
-        match kind {
-            "progress" => Some(Line::Progress(rest.parse().ok()?)),
-            "failed" => Some(Line::Failed(rest.into())),
-            "found" => Line::parse_found(rest).map(Line::Found),
-            _ => None,
-        }
-    }
-
-    fn parse_found(rest: &str) -> Option<Found> {
-        let mut fields = rest.split('\t');
-        Some(Found {
-            executions: fields.next()?.parse().ok()?,
-            assignments: fields.next()?.parse().ok()?,
-            threads: fields.next()?.parse().ok()?,
-            choices_cut: fields.next()? == "1",
-            outcomes: fields
-                .map(|field| {
-                    let (name, count) = field.rsplit_once('=')?;
-                    Some((name.to_owned(), count.parse().ok()?))
-                })
-                .collect::<Option<Vec<_>>>()?,
-        })
+        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
     }
 }
 
-/// Explores a variant in this process.
-pub(super) fn main(variant: Variant) -> ExitCode {
-    failure::install(variant);
-    match explore(variant) {
+impl Request {
+    /// The variant that is meant, if there is one.
+    fn variant(&self, models: &[&'static Model]) -> Option<Variant> {
+        let model = models.iter().copied().find(|model| model.name == self.model)?;
+        let control = match self.control {
+            None => None,
+            Some(number) => Some(model.controls.get(number)?),
+        };
+        Some(Variant { model, control, class: self.class })
+    }
+}
+
+/// Does what the parent asked, in this process; `None` if that makes no sense.
+pub(super) fn main(models: &[&'static Model], request: &str) -> Option<ExitCode> {
+    let request: Request = serde_json::from_str(request).ok()?;
+    let variant = request.variant(models)?;
+    failure::install();
+    let result = match &request.task {
+        Task::Explore { keep_shortest } => explore::explore(variant, *keep_shortest),
+        Task::Locate { position: Position { answers, execution }, schedule } => {
+            explore::locate(variant, answers, *execution, schedule)
+        }
+        Task::Replay { answers, schedule } => explore::replay(variant, answers, schedule),
+    };
+    match result {
         Ok(found) => {
             Line::Found(found).say();
-            ExitCode::SUCCESS
+            Some(ExitCode::SUCCESS)
         }
         Err(message) => {
-            failure::report(variant, None, &message);
-            ExitCode::from(failure::EXIT_CODE)
+            Line::Failed(Failure { message, ..Failure::default() }).say();
+            Some(ExitCode::from(failure::EXIT_CODE))
         }
     }
 }
@@ -107,53 +125,49 @@ pub(super) fn main(variant: Variant) -> ExitCode {
 /// How a child ended.
 #[derive(Debug)]
 pub(super) struct Ended {
-    /// What it found, or the message that it failed with.
-    pub(super) result: Result<Found, String>,
-    /// What it wrote for people; not empty if it failed.
-    pub(super) report: String,
+    pub(super) result: Result<Found, Failure>,
     pub(super) elapsed: Duration,
 }
 
-/// Explores a variant in a process of its own; `number` is its control's, `progress` is told executions.
+/// Has a child of `program` do something; `progress` is told executions.
 pub(super) fn run(
-    name: &str,
-    number: Option<usize>,
+    program: &Path,
+    request: &Request,
     mut progress: impl FnMut(u64),
 ) -> std::io::Result<Ended> {
     let start = Instant::now();
-    let mut child = spawn(name, number)?;
+    let mut child = spawn(program, request)?;
     let mut stderr = child.stderr.take().expect("piped");
-    let report = thread::spawn(move || {
-        let mut report = Vec::new();
+    let complaint = thread::spawn(move || {
+        let mut complaint = Vec::new();
         // What could be read is better than nothing.
-        let _ = stderr.read_to_end(&mut report);
-        String::from_utf8_lossy(&report).into_owned()
+        let _ = stderr.read_to_end(&mut complaint);
+        String::from_utf8_lossy(&complaint).into_owned()
     });
     let mut last = None;
     for line in BufReader::new(child.stdout.take().expect("piped")).lines() {
-        match Line::parse(&line?) {
-            Some(Line::Progress(executions)) => progress(executions),
-            Some(line) => last = Some(line),
-            None => {}
+        match serde_json::from_str(&line?) {
+            Ok(Line::Progress(executions)) => progress(executions),
+            Ok(line) => last = Some(line),
+            Err(_) => {}
         }
     }
-    let mut report = report.join().expect("reading does not panic");
+    let complaint = complaint.join().expect("reading does not panic");
     let status = child.wait()?;
     let result = match last {
         Some(Line::Found(found)) if status.success() => Ok(found),
-        Some(Line::Failed(message)) => Err(message),
+        Some(Line::Failed(failure)) => Err(failure),
         _ => {
-            let message = format!("its process ended without a word: {status}");
-            report = format!("{name}\n{report}{message}\n");
-            Err(message)
+            let message = format!("its process ended without a word: {status}\n{complaint}");
+            Err(Failure { message, ..Failure::default() })
         }
     };
-    Ok(Ended { result, report, elapsed: start.elapsed() })
+    Ok(Ended { result, elapsed: start.elapsed() })
 }
 
-fn spawn(name: &str, number: Option<usize>) -> std::io::Result<Child> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg(super::cli::CHILD).arg(name).args(number.map(|number| number.to_string()));
+fn spawn(program: &Path, request: &Request) -> std::io::Result<Child> {
+    let mut command = Command::new(program);
+    command.arg(CHILD).arg(serde_json::to_string(request).expect("every request can be written"));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // loom's variables may not steer a run whose report does not mention them.
     let of_loom = std::env::vars_os().map(|(name, _)| name);

@@ -1,62 +1,65 @@
 //! The command: `cargo models`.
 
-use std::num::NonZero;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
-use std::thread::available_parallelism;
 
-use super::child;
+use super::accept;
+use super::arguments::{Command, HELP, Run, parse};
+use super::child::{self, CHILD, Request, Task};
+use super::class::Class;
+use super::counterexample;
+use super::explain::explain;
+use super::json;
+use super::ledger::{Ledger, advice};
 use super::model::{Model, Variant, mistakes};
-use super::run::{Verdict, run};
+use super::replay::{Replay, again};
+use super::run::{Options, Verdict, run};
 use super::table::{exploration, grouped, lines, table};
 
-const HELP: &str = "\
-cargo models                 run every model and its controls
-cargo models run NAME...     run these models and their controls
-cargo models list            name every model and what it asks
-cargo models explain NAME    run one model and say what came of it, outcome by outcome
-cargo models --help          print this text
-
-Every interleaving of a model's threads is explored, unless the table says `bounded`. A control is a
-variant of a model that must fail. --jobs N runs N processes at once; else as many as there are cores.
-
-Exit status: 0 everything holds, 1 something does not, 2 the arguments were not understood.
-";
-
-/// The hidden subcommand by which the program runs itself: explores one variant.
-pub(super) const CHILD: &str = "explore";
+/// A replay went another way than it did before.
+const DIFFERENT: u8 = 3;
 
 /// Runs the command on the arguments of this process.
 #[must_use]
 pub fn main(models: &[&'static Model]) -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mistakes = mistakes_of_all(models);
     if !mistakes.is_empty() {
         return refuse(&mistakes.join("\n"));
     }
-    let (arguments, jobs) = match take_jobs(&arguments) {
-        Ok(taken) => taken,
-        Err(message) => return refuse(&message),
-    };
-    match arguments[..] {
-        [] => run_all(models, jobs),
-        ["--help" | "-h"] => {
-            print!("{HELP}");
-            ExitCode::SUCCESS
+    let result = match &arguments[..] {
+        [child, request] if child == CHILD => {
+            child::main(models, request).ok_or_else(|| "this request makes no sense".into())
         }
-        ["list"] => list(models),
-        ["run", ref names @ ..] if !names.is_empty() => match find(models, names) {
-            Ok(chosen) => run_all(&chosen, jobs),
-            Err(message) => refuse(&message),
-        },
-        ["explain", name] => match find(models, &[name]) {
-            Ok(chosen) => explain(chosen[0]),
-            Err(message) => refuse(&message),
-        },
-        [CHILD, name] => explore(models, name, None),
-        [CHILD, name, control] => explore(models, name, Some(control)),
-        _ => refuse(&format!("`{}` is not understood", arguments.join(" "))),
+        _ => parse(&arguments).and_then(|command| obey(models, command)),
+    };
+    result.unwrap_or_else(|message| refuse(&message))
+}
+
+/// An error is about the arguments, and nothing was run.
+fn obey(models: &[&'static Model], command: Command) -> Result<ExitCode, String> {
+    match command {
+        Command::Help => {
+            print!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::List => {
+            list(models);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Run(run) => run_models(models, &run),
+        Command::Explain { name, class } => {
+            let model = find(models, &name)?;
+            Ok(status(explain(model, &own(class)?)))
+        }
+        Command::Replay { file } => replay(models, &file),
     }
+}
+
+fn own(class: Class) -> Result<Options, String> {
+    Options::own(class).map_err(|error| format!("this program cannot find itself: {error}"))
 }
 
 fn refuse(message: &str) -> ExitCode {
@@ -64,7 +67,12 @@ fn refuse(message: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-fn mistakes_of_all(models: &[&'static Model]) -> Vec<String> {
+fn status(holds: bool) -> ExitCode {
+    if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What is wrong with the descriptions of the models, all together.
+pub(super) fn mistakes_of_all(models: &[&'static Model]) -> Vec<String> {
     let mut all: Vec<String> = models.iter().flat_map(|model| mistakes(model)).collect();
     for (index, model) in models.iter().enumerate() {
         if models[..index].iter().any(|other| other.name == model.name) {
@@ -74,57 +82,103 @@ fn mistakes_of_all(models: &[&'static Model]) -> Vec<String> {
     all
 }
 
-/// Splits `--jobs N` off the arguments.
-fn take_jobs<'a>(arguments: &[&'a str]) -> Result<(Vec<&'a str>, usize), String> {
-    let mut rest = arguments.to_vec();
-    let Some(position) = rest.iter().position(|argument| *argument == "--jobs") else {
-        return Ok((rest, available_parallelism().map_or(1, NonZero::get)));
-    };
-    let number = rest.get(position + 1).and_then(|number| number.parse().ok()).filter(|n| *n > 0);
-    let number = number.ok_or("--jobs needs a number of processes")?;
-    rest.drain(position..position + 2);
-    Ok((rest, number))
+fn find(models: &[&'static Model], name: &str) -> Result<&'static Model, String> {
+    models.iter().copied().find(|model| model.name == name).ok_or_else(|| {
+        let like = models.iter().map(|model| model.name).filter(|other| other.contains(name));
+        let like: Vec<&str> = like.collect();
+        let hint = if like.is_empty() { "see `cargo models list`".into() } else { like.join(", ") };
+        format!("there is no model `{name}`: {hint}")
+    })
 }
 
-fn find(models: &[&'static Model], names: &[&str]) -> Result<Vec<&'static Model>, String> {
-    let find = |name: &&str| {
-        models.iter().copied().find(|model| model.name == *name).ok_or_else(|| {
-            let like = models.iter().map(|model| model.name).filter(|other| other.contains(*name));
-            let like: Vec<&str> = like.collect();
-            let hint =
-                if like.is_empty() { "see `cargo models list`".into() } else { like.join(", ") };
-            format!("there is no model `{name}`: {hint}")
-        })
-    };
-    names.iter().map(find).collect()
-}
-
-fn run_all(models: &[&'static Model], jobs: usize) -> ExitCode {
-    let verdicts = run(models, true, jobs);
-    for failure in verdicts.iter().flat_map(|verdict| &verdict.failures) {
+fn run_models(models: &[&'static Model], arguments: &Run) -> Result<ExitCode, String> {
+    if arguments.record && cfg!(shuttle) {
+        return Err(
+            "--record is for `cargo models`: the ledger is what the first explorer found".into()
+        );
+    }
+    let mut ledger = Ledger::load()?;
+    let (chosen, stale) = choose(models, arguments, &ledger)?;
+    if let Some(file) = &arguments.json {
+        // Now, and not after minutes.
+        fs::write(file, "")
+            .map_err(|error| format!("{} cannot be written: {error}", file.display()))?;
+    }
+    let Run { class, keep_controls, jobs, .. } = *arguments;
+    let mut verdicts = run(&chosen, &Options { keep_controls, jobs, ..own(class)? });
+    let mut problems: Vec<String> = Vec::new();
+    #[cfg(shuttle)]
+    accept::compare_explorers(&mut verdicts, &ledger);
+    if arguments.record {
+        let names: BTreeSet<&str> = models.iter().map(|model| model.name).collect();
+        let all = arguments.names.is_empty().then_some(&names);
+        match accept::record(&verdicts, class, &mut ledger, all) {
+            Ok(line) => eprintln!("{line}"),
+            Err(problem) => problems.push(problem),
+        }
+    } else if cfg!(loom) {
+        accept::compare(&mut verdicts, &ledger);
+        problems.extend(stale.iter().map(|name| {
+            format!(
+                "{name}\nThe ledger has a row for it, but there is no such model.\n{}",
+                advice(class, &[])
+            )
+        }));
+    }
+    if let Some(file) = &arguments.json {
+        let stale = if arguments.record { &[][..] } else { &stale };
+        if let Err(error) = fs::write(file, json::text(class, &verdicts, stale)) {
+            problems.push(format!("{} cannot be written: {error}", file.display()));
+        }
+    }
+    for kept in verdicts.iter().flat_map(|verdict| &verdict.kept) {
+        println!("CAUGHT {kept}");
+    }
+    for failure in verdicts.iter().flat_map(|verdict| &verdict.failures).chain(&problems) {
         println!("FAILED {failure}");
     }
     print!("{}", table(&verdicts));
-    println!("{}", summary(&verdicts));
-    exit_code(&verdicts)
+    println!("{}", summary(&verdicts, class));
+    let failed = |verdict: &Verdict| !verdict.failures.is_empty();
+    Ok(status(problems.is_empty() && !verdicts.iter().any(failed)))
 }
 
-fn exit_code(verdicts: &[Verdict]) -> ExitCode {
-    if verdicts.iter().all(|verdict| verdict.failures.is_empty()) {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+/// The models to be run, and the rows of the ledger to be looked at that have no model.
+fn choose(
+    models: &[&'static Model],
+    arguments: &Run,
+    ledger: &Ledger,
+) -> Result<(Vec<&'static Model>, Vec<String>), String> {
+    if !arguments.names.is_empty() {
+        let chosen =
+            arguments.names.iter().map(|name| find(models, name)).collect::<Result<_, _>>();
+        return chosen.map(|chosen| (chosen, Vec::new()));
     }
+    let is_model = |name: &str| models.iter().any(|model| model.name == name);
+    let mut stale: Vec<String> =
+        ledger.names().filter(|name| !is_model(name)).map(String::from).collect();
+    let mut chosen = models.to_vec();
+    if let Some(shard) = arguments.shard {
+        let names = models.iter().map(|model| model.name);
+        let names = names.chain(stale.iter().map(String::as_str));
+        let costs: BTreeMap<&str, u64> =
+            names.map(|name| (name, ledger.cost(name, arguments.class))).collect();
+        let own: BTreeSet<String> = shard.of(&costs).into_iter().map(String::from).collect();
+        chosen.retain(|model| own.contains(model.name));
+        stale.retain(|name| own.contains(name));
+    }
+    Ok((chosen, stale))
 }
 
-fn summary(verdicts: &[Verdict]) -> String {
+fn summary(verdicts: &[Verdict], class: Class) -> String {
     let found = || verdicts.iter().filter_map(|verdict| verdict.found.as_ref());
     let executions: u64 = found().map(|found| found.executions).sum();
     let bounded = verdicts.iter().filter(|verdict| exploration(verdict).starts_with("bounded"));
     let caught: usize = verdicts.iter().map(|verdict| verdict.caught).sum();
     let controls: usize = verdicts.iter().map(|verdict| verdict.model.controls.len()).sum();
     format!(
-        "{} of {} models hold, {} of them bounded; {} executions; {caught} of {controls} controls caught",
+        "class {class}: {} of {} models hold, {} of them bounded; {} executions; \
+         {caught} of {controls} controls caught",
         found().count(),
         verdicts.len(),
         bounded.count(),
@@ -132,7 +186,7 @@ fn summary(verdicts: &[Verdict]) -> String {
     )
 }
 
-fn list(models: &[&'static Model]) -> ExitCode {
+fn list(models: &[&'static Model]) {
     let rows = models.iter().map(|model| {
         [
             model.name.into(),
@@ -144,49 +198,55 @@ fn list(models: &[&'static Model]) -> ExitCode {
     let head = ["model", "clauses", "threads", "question"].map(String::from);
     let rows: Vec<[String; 4]> = std::iter::once(head).chain(rows).collect();
     print!("{}", lines(&rows, &[false, false, true, false]));
-    ExitCode::SUCCESS
 }
 
-fn explain(model: &'static Model) -> ExitCode {
-    println!(
-        "{}\n  asks     {}\n  clauses  {}",
-        model.name,
-        model.question,
-        model.clauses.join(", ")
-    );
-    let verdicts = run(&[model], false, 1);
-    let verdict = &verdicts[0];
-    for failure in &verdict.failures {
-        println!("\nFAILED {failure}");
-    }
-    if let Some(found) = &verdict.found {
-        println!(
-            "  explored {} executions of {} threads in {:.1} s, under {} vectors of answers: {}\n",
-            grouped(found.executions),
-            found.threads,
-            verdict.elapsed.as_secs_f64(),
-            grouped(found.assignments),
-            exploration(verdict),
-        );
-        let rows: Vec<[String; 2]> =
-            found.outcomes.iter().map(|(name, count)| [grouped(*count), name.clone()]).collect();
-        print!("{}", lines(&rows, &[true, false]));
-    }
-    for control in model.controls {
-        println!("  control: {}; must fail with `{}`", control.name, control.fails_with);
-    }
-    exit_code(&verdicts)
-}
-
-fn explore(models: &[&'static Model], name: &str, number: Option<&str>) -> ExitCode {
-    let model = match find(models, &[name]) {
-        Ok(chosen) => chosen[0],
-        Err(message) => return refuse(&message),
+fn replay(models: &[&'static Model], file: &Path) -> Result<ExitCode, String> {
+    let text = fs::read_to_string(file)
+        .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+    let replay =
+        Replay::parse(&text).map_err(|message| format!("{}: {message}", file.display()))?;
+    let unknown = || {
+        let again = again(Some(&replay.model), replay.control.is_some());
+        format!("{}: there is no such model or control\n{again}", file.display())
     };
-    let control = |number: &str| model.controls.get(number.parse::<usize>().ok()?);
-    match number.map(|number| control(number).ok_or(number)) {
-        None => child::main(Variant { model, control: None }),
-        Some(Ok(control)) => child::main(Variant { model, control: Some(control) }),
-        Some(Err(number)) => refuse(&format!("`{name}` has no control {number}")),
+    let model = models.iter().copied().find(|model| model.name == replay.model);
+    let model = model.ok_or_else(unknown)?;
+    let named = |name: &String| model.controls.iter().position(|control| control.name == name);
+    let number = match &replay.control {
+        None => None,
+        Some(name) => Some(named(name).ok_or_else(unknown)?),
+    };
+    let control = number.map(|number| &model.controls[number]);
+    let variant = Variant { model, control, class: replay.class };
+    let request = Request {
+        model: model.name.into(),
+        control: number,
+        class: replay.class,
+        task: Task::Explore { keep_shortest: false },
+    };
+    let folder = counterexample::folder(model.name, control.map(|control| control.name));
+    let program = own(replay.class)?.program;
+    let (failure, compared) = counterexample::run(&program, &request, &replay, &folder)
+        .map_err(|error| format!("the execution cannot be run: {error}"))?;
+    if let Some(failure) = &failure
+        && failure.position.as_ref().is_some_and(|position| position.execution == 0)
+    {
+        let again = again(Some(model.name), control.is_some());
+        let (file, message) = (file.display(), &failure.message);
+        return Err(format!("{file}: this replay file is broken: {message}\n{again}"));
+    }
+    if let Some(failure) = failure {
+        print!("{}", counterexample::text(variant, &failure));
+    }
+    match compared {
+        Ok(()) => {
+            println!("reproduced: the same failure after the same {} steps", replay.steps);
+            Ok(ExitCode::FAILURE)
+        }
+        Err(difference) => {
+            println!("NOT reproduced: {difference}\nit was: {}", replay.message);
+            println!("{}", again(Some(model.name), control.is_some()));
+            Ok(ExitCode::from(DIFFERENT))
+        }
     }
 }

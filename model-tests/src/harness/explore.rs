@@ -1,13 +1,13 @@
-//! Explores one variant: all answers, and for each of them all interleavings.
+//! Explores one variant with loom: all answers, and for each of them all interleavings.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 
-use loopgate::checkers::model::{Assignment, execute, most_threads, new_places, note, prepare};
+use loopgate::checkers::model::{Assignment, Place, most_threads, new_places, prepare};
 
-use super::child::{Found, Line};
+use super::child::Found;
+use super::execution::{Tally, begin, check_claims, execution, lock, position};
 use super::finished::executions_completed;
 use super::model::Variant;
 
@@ -17,31 +17,11 @@ const MOST_STEPS: usize = 20_000;
 /// loom's own limit, the main thread included.
 const MOST_THREADS: usize = loom::MAX_THREADS;
 
-/// How often a child says how far it is.
-const PROGRESS: Duration = Duration::from_millis(100);
-
-/// How many executions have begun, for the report of one that fails.
-static BEGUN: AtomicU64 = AtomicU64::new(0);
-
-/// How many executions have begun in this process.
-pub(super) fn executions_begun() -> u64 {
-    // Relaxed: whoever asks has seen the execution fail that it asks for.
-    BEGUN.load(Ordering::Relaxed)
-}
-
-/// What the executions so far amount to.
-#[derive(Default)]
-struct Tally {
-    executions: u64,
-    outcomes: BTreeMap<String, u64>,
-    reported: Option<Instant>,
-}
-
 /// Explores a variant completely, within its bounds; an error says what is missing.
 ///
-/// An execution that goes wrong panics: the hook in `failure` prints it and ends the process.
-pub(super) fn explore(variant: Variant) -> Result<Found, String> {
-    let tally = Arc::new(Mutex::new(Tally::default()));
+/// An execution that goes wrong panics: the hook in `failure` reports it and ends the process.
+pub(super) fn explore(variant: Variant, keep_shortest: bool) -> Result<Found, String> {
+    let tally = Arc::new(Mutex::new(Tally::new(keep_shortest)));
     let mut found = Found::default();
     // First come the assignments with the fewest departures: a failure shows with as few as possible.
     let mut queue = VecDeque::from([Assignment::default()]);
@@ -49,15 +29,13 @@ pub(super) fn explore(variant: Variant) -> Result<Found, String> {
         found.assignments += 1;
         let asked = explore_assignment(variant, &assignment, &tally)?;
         found.threads = found.threads.max(most_threads());
-        if assignment.departures() < variant.model.choices {
+        if assignment.departures() < variant.choices() {
             queue.extend(assignment.extensions(&asked));
         } else {
             found.choices_cut |= !asked.is_empty();
         }
     }
-    let tally = lock(&tally);
-    found.executions = tally.executions;
-    found.outcomes = tally.outcomes.clone().into_iter().collect();
+    lock(&tally).hand_over(&mut found);
     check_claims(variant, &found)?;
     Ok(found)
 }
@@ -67,19 +45,28 @@ fn explore_assignment(
     variant: Variant,
     assignment: &Assignment,
     tally: &Arc<Mutex<Tally>>,
-) -> Result<Vec<loopgate::checkers::model::Place>, String> {
-    prepare(variant.environment(), assignment.clone());
+) -> Result<Vec<Place>, String> {
     let before = lock(tally).executions;
-    let own_tally = Arc::clone(tally);
-    let completed = executions_completed(|| {
-        builder(variant).check(move || execution(variant, &own_tally));
-    });
+    let completed = check(variant, assignment, tally, &builder(variant));
     let counted = lock(tally).executions - before;
     match completed {
         Some(number) if number == counted => Ok(new_places()),
         Some(number) => Err(format!("loom says {number} executions, but {counted} were counted")),
         None => Err(format!("loom stopped after {counted} executions and did not finish")),
     }
+}
+
+/// Runs loom; how many executions it says it completed.
+fn check(
+    variant: Variant,
+    assignment: &Assignment,
+    tally: &Arc<Mutex<Tally>>,
+    builder: &loom::model::Builder,
+) -> Option<u64> {
+    prepare(variant.environment(), assignment.clone());
+    begin(assignment);
+    let tally = Arc::clone(tally);
+    executions_completed(|| builder.check(move || execution(variant, &tally)))
 }
 
 /// Every limit set here, so that no variable of the environment can cut the exploration short.
@@ -89,7 +76,7 @@ fn builder(variant: Variant) -> loom::model::Builder {
     builder.max_branches = MOST_STEPS;
     builder.max_permutations = None;
     builder.max_duration = None;
-    builder.preemption_bound = variant.model.bound;
+    builder.preemption_bound = variant.bound();
     builder.checkpoint_file = None;
     builder.checkpoint_interval = usize::MAX;
     builder.location = false;
@@ -97,47 +84,41 @@ fn builder(variant: Variant) -> loom::model::Builder {
     builder
 }
 
-fn execution(variant: Variant, tally: &Mutex<Tally>) {
-    BEGUN.fetch_add(1, Ordering::Relaxed);
-    let outcome = execute(|| {
-        let outcome = variant.body()();
-        (variant.model.at_end)();
-        assert!(variant.allows(&outcome), "outcome not allowed: {outcome}");
-        note(outcome.clone());
-        outcome
-    });
-    let mut tally = lock(tally);
-    tally.executions += 1;
-    *tally.outcomes.entry(outcome.into_owned()).or_default() += 1;
-    // Asking for the time is slow next to an execution.
-    if tally.executions.is_multiple_of(256) {
-        let due = tally.reported.is_none_or(|reported| reported.elapsed() >= PROGRESS);
-        if due {
-            tally.reported = Some(Instant::now());
-            Line::Progress(tally.executions).say();
-        }
+/// Explores again up to an execution that failed, and writes loom's schedule for it.
+///
+/// loom writes the schedule before each execution whose number is a multiple of the interval. So the
+/// interval is the number of the one that is looked for, which ends the process by failing again.
+pub(super) fn locate(
+    variant: Variant,
+    answers: &str,
+    execution: u64,
+    schedule: &Path,
+) -> Result<Found, String> {
+    let mut builder = builder(variant);
+    builder.checkpoint_interval = usize::try_from(execution).map_err(|_| "too far to be found")?;
+    builder.checkpoint_file = Some(schedule.into());
+    rerun(variant, answers, &builder);
+    Err("it did not fail again: it does not depend on the interleaving alone".into())
+}
+
+/// Runs the one execution of a schedule that `locate` wrote. Overwrites the file.
+pub(super) fn replay(variant: Variant, answers: &str, schedule: &Path) -> Result<Found, String> {
+    let mut builder = builder(variant);
+    builder.checkpoint_file = Some(schedule.into());
+    // Both limits are looked at together: stop before the second.
+    builder.checkpoint_interval = 2;
+    builder.max_permutations = Some(2);
+    rerun(variant, answers, &builder);
+    match position().execution {
+        1 => Err("the execution holds".into()),
+        number => Err(format!("the schedule had {number} executions and not one")),
     }
 }
 
-fn check_claims(variant: Variant, found: &Found) -> Result<(), String> {
-    let model = variant.model;
-    let reached = |outcome: &str| found.outcomes.iter().any(|(reached, _)| reached == outcome);
-    let missing: Vec<&str> = model
-        .outcomes
-        .iter()
-        .copied()
-        .filter(|outcome| variant.allows(outcome) && !reached(outcome))
-        .collect();
-    if !missing.is_empty() {
-        return Err(format!("outcome never reached: {}", missing.join("; ")));
-    }
-    if found.threads != model.threads {
-        let (has, says) = (found.threads, model.threads);
-        return Err(format!("it has {has} threads, but its description says {says}"));
-    }
-    Ok(())
-}
-
-fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
-    tally.lock().unwrap_or_else(PoisonError::into_inner)
+fn rerun(variant: Variant, answers: &str, builder: &loom::model::Builder) {
+    // The hook reports it as every failure that comes before the first execution.
+    let assignment: Assignment =
+        answers.parse().unwrap_or_else(|_| panic!("`{answers}` is no vector of answers"));
+    let tally = Arc::new(Mutex::new(Tally::default()));
+    check(variant, &assignment, &tally, builder);
 }

@@ -57,35 +57,62 @@
 //!   failure inside loom may end in an abort; * `failure`: prints the interleaving that failed;
 //! * `child`: how the processes talk; * `run`, `table`, [`cli`]: all of them, and the command.
 
-mod child;
-pub mod cli;
-mod explore;
-mod failure;
-mod finished;
-mod model;
-mod run;
-mod table;
+#![cfg_attr(
+    not(any(loom, shuttle)),
+    allow(dead_code, reason = "without an explorer only tests use these")
+)]
 
+mod arguments;
+mod causes;
+mod class;
+mod clause;
+mod columns;
+#[cfg(test)]
+mod fingerprint;
+mod histories;
+mod html;
+mod interleaving;
+mod ledger;
+mod replay;
+mod shard;
+
+#[cfg(any(loom, shuttle))]
+mod accept;
+#[cfg(any(loom, shuttle))]
+mod child;
+#[cfg(any(loom, shuttle))]
+pub mod cli;
+#[cfg(any(loom, shuttle))]
+mod counterexample;
+#[cfg(any(loom, shuttle))]
+mod execution;
+#[cfg(any(loom, shuttle))]
+mod explain;
+#[cfg(loom)]
+mod explore;
+#[cfg(any(loom, shuttle))]
+mod failure;
+#[cfg(loom)]
+mod finished;
+#[cfg(any(loom, shuttle))]
+mod json;
+mod model;
+#[cfg(any(loom, shuttle))]
+mod run;
+mod scene;
+#[cfg(shuttle)]
+mod second;
+#[cfg(not(any(loom, shuttle)))]
+pub mod stress;
+#[cfg(any(loom, shuttle))]
+pub mod suite;
+mod table;
+#[cfg(shuttle)]
+mod turns;
+
+pub use class::Class;
+
+#[cfg(any(loom, shuttle))]
 pub use failure::panics;
 pub use model::{Change, Control, Model, Outcome};
-
-use loopgate::checkers::model::{JoinHandle, thread};
-
-/// Starts a thread of a model.
-#[track_caller]
-pub fn start(name: &str, body: impl FnOnce() + Send + 'static) -> JoinHandle {
-    thread::spawn(name.into(), body).expect("threads always start in a model")
-}
-
-/// Waits for a thread of a model, which must not have panicked.
-#[track_caller]
-pub fn join(thread: JoinHandle) {
-    thread.join().expect("the thread ended by itself");
-}
-
-/// Panics in a way that does not fail the model: for code whose panic the kernel is to catch.
-///
-/// The payload is `message`, as with `panic!`.
-pub fn throw(message: &'static str) -> ! {
-    std::panic::resume_unwind(Box::new(message))
-}
+pub use scene::{join, start, throw};

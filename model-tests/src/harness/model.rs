@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use loopgate::checkers::model::Environment;
 
+use super::class::Class;
+
 /// One word or a few for what happened in an execution. No tab, no line break, no `=`.
 pub type Outcome = Cow<'static, str>;
 
@@ -18,12 +20,21 @@ pub struct Model {
     pub question: &'static str,
     /// How many threads it has, the main thread included. At most five.
     pub threads: usize,
-    /// How many preemptions an execution may have; `None` is exhaustive.
+    /// How many preemptions an execution may have in the quick class; `None` is any number, in every
+    /// class.
     pub bound: Option<usize>,
-    /// In how many places of an execution the answer to a question may be the unusual one.
+    /// How many interleavings are drawn at random, where there are too many to explore: for shuttle and
+    /// real threads alone. Zero means that all are explored.
+    pub drawn: usize,
+    /// Whether it is about loom itself, or about weak memory, so that shuttle sees something else.
+    pub only_loom: bool,
+    /// In how many places of an execution the answer to a question may be the unusual one, in the quick
+    /// class.
     pub choices: usize,
     /// What the world may do.
     pub environment: Environment,
+    /// Whether the body also makes sense on real threads, where it is run many times as a stress test.
+    pub native: bool,
     /// The scenario. Runs once per execution.
     pub body: fn() -> Outcome,
     /// What may come of it. Each must be reached; nothing else may happen.
@@ -42,8 +53,11 @@ impl Model {
         question: "",
         threads: 2,
         bound: None,
+        drawn: 0,
+        only_loom: false,
         choices: 4,
         environment: Environment::USUAL,
+        native: true,
         body: || Cow::Borrowed(""),
         outcomes: &[],
         at_end: || (),
@@ -79,9 +93,30 @@ pub enum Change {
 pub(super) struct Variant {
     pub(super) model: &'static Model,
     pub(super) control: Option<&'static Control>,
+    pub(super) class: Class,
 }
 
 impl Variant {
+    /// How many preemptions an execution may have.
+    pub(super) fn bound(self) -> Option<usize> {
+        self.bounds().preemptions(self.model.bound)
+    }
+
+    /// How many answers of an execution may be unusual.
+    pub(super) fn choices(self) -> usize {
+        self.bounds().choices(self.model.choices)
+    }
+
+    /// A control shows that its model can fail, and once is enough for that.
+    fn bounds(self) -> Class {
+        if self.control.is_some() { Class::Quick } else { self.class }
+    }
+
+    /// Whether this is a control, and the message the one it must fail with.
+    pub(super) fn fails_as_it_must(self, message: &str) -> bool {
+        self.control.is_some_and(|control| message.contains(control.fails_with))
+    }
+
     pub(super) fn environment(self) -> Environment {
         match self.control.map(|control| &control.change) {
             Some(Change::Environment(environment)) => *environment,
@@ -123,7 +158,8 @@ pub(super) fn mistakes(model: &Model) -> Vec<String> {
     check(!model.clauses.is_empty(), "it names no clause");
     check(!model.question.is_empty(), "it asks no question");
     check(!model.outcomes.is_empty(), "it allows no outcome, so it cannot pass");
-    check((1..=loom::MAX_THREADS).contains(&model.threads), "loom has one to five threads");
+    let most = if model.drawn == 0 { 5 } else { 16 };
+    check((1..=most).contains(&model.threads), "loom has one to five threads, shuttle sixteen");
     check(!model.controls.is_empty(), "it has no control, so nobody knows whether it can fail");
     let forbids_known = |control: &Control| match control.change {
         Change::Forbid(outcome) => model.outcomes.contains(&outcome),

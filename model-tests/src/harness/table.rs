@@ -2,25 +2,27 @@
 
 use std::io::{IsTerminal, Write};
 
+use super::class;
 use super::model::Model;
 use super::run::Verdict;
 
 /// The progress of the runs: one line that is rewritten on a terminal, a line per event elsewhere.
 pub(super) struct Screen {
     terminal: bool,
+    quiet: bool,
     running: Vec<(String, u64)>,
     ended: usize,
     total: usize,
 }
 
 impl Screen {
-    pub(super) fn new(total: usize) -> Screen {
-        let terminal = std::io::stderr().is_terminal();
-        Screen { terminal, running: Vec::new(), ended: 0, total }
+    pub(super) fn new(total: usize, quiet: bool) -> Screen {
+        let terminal = std::io::stderr().is_terminal() && !quiet;
+        Screen { terminal, quiet, running: Vec::new(), ended: 0, total }
     }
 
     pub(super) fn started(&mut self, title: String) {
-        if !self.terminal {
+        if !self.terminal && !self.quiet {
             eprintln!("start  {title}");
         }
         self.running.push((title, 0));
@@ -37,7 +39,7 @@ impl Screen {
     pub(super) fn ended(&mut self, title: &str, how: &str) {
         self.running.retain(|(running, _)| running != title);
         self.ended += 1;
-        if !self.terminal {
+        if !self.terminal && !self.quiet {
             eprintln!("end    {title}: {how}");
         }
         self.rewrite();
@@ -109,13 +111,14 @@ pub(super) fn lines<const N: usize>(rows: &[[String; N]], right: &[bool; N]) -> 
 /// How thoroughly a model was explored.
 pub(super) fn exploration(verdict: &Verdict) -> String {
     let Some(found) = &verdict.found else { return "failed".into() };
-    let preemptions = verdict.model.bound.map(|bound| format!("{bound} preemptions"));
-    let choices = found.choices_cut.then(|| format!("{} choices", verdict.model.choices));
-    match (preemptions, choices) {
-        (None, None) => "complete".into(),
-        (Some(one), None) | (None, Some(one)) => format!("bounded at {one}"),
-        (Some(one), Some(other)) => format!("bounded at {one}, {other}"),
+    let Verdict { model, class, .. } = verdict;
+    if model.drawn > 0 {
+        return "drawn".into();
     }
+    let choices = found.choices_cut.then(|| class.choices(model.choices));
+    // The second explorer has no bound on preemptions.
+    let preemptions = if cfg!(shuttle) { None } else { class.preemptions(model.bound) };
+    class::bound(preemptions, choices)
 }
 
 /// `12,345`.

@@ -16,6 +16,7 @@ pub(super) static MODELS: &[Model] = &[
         clauses: &["P-2"],
         question: "Is every answer to three questions explored, and none of them twice?",
         threads: 1,
+        only_loom: true,
         outcomes: &["nnn", "nny", "nyn", "nyy", "ynn", "yny", "yyn", "yyy"],
         body: || three_questions(choose),
         controls: &[Control {
@@ -29,6 +30,7 @@ pub(super) static MODELS: &[Model] = &[
         name: "litmus_answers_hide_no_order",
         clauses: &["P-2"],
         question: "Is each answer of one thread combined with each order of what the other does?",
+        only_loom: true,
         outcomes: &[
             "m, then no",
             "m, then yes",

@@ -17,6 +17,7 @@ pub(super) static MODELS: &[Model] = &[
         name: "litmus_load_then_store",
         clauses: &["P-5"],
         question: "Are all orders tried of two threads that each load a flag and then store it?",
+        only_loom: true,
         outcomes: &["both store", "only main stores", "only other stores"],
         body: load_then_store,
         controls: &[Control {
@@ -30,6 +31,7 @@ pub(super) static MODELS: &[Model] = &[
         name: "litmus_stale_read",
         clauses: &["P-5"],
         question: "Can a relaxed load still read an old value, shadow or not?",
+        only_loom: true,
         outcomes: &["neither", "first", "both", "second without first"],
         body: || pass_a_message(Ordering::Relaxed, Ordering::Relaxed),
         controls: &[Control {
@@ -43,6 +45,7 @@ pub(super) static MODELS: &[Model] = &[
         name: "litmus_dekker_by_swap",
         clauses: &["P-5"],
         question: "If each of two threads swaps its own flag and then the other's, does one see the other?",
+        only_loom: true,
         outcomes: &["main sees", "other sees", "both see"],
         body: || dekker(swap, swap),
         controls: &[Control {

@@ -7,6 +7,8 @@
 mod choices;
 mod memory;
 mod pipes;
+#[cfg(loom)]
+mod raw;
 mod waits;
 
 use crate::harness::Model;
@@ -14,5 +16,9 @@ use crate::harness::Model;
 /// Every litmus model.
 #[must_use]
 pub fn models() -> Vec<&'static Model> {
-    [memory::MODELS, waits::MODELS, choices::MODELS, pipes::MODELS].into_iter().flatten().collect()
+    let made_good = [memory::MODELS, waits::MODELS, choices::MODELS, pipes::MODELS];
+    let all = made_good.into_iter().flatten();
+    #[cfg(loom)]
+    let all = all.chain(raw::MODELS);
+    all.collect()
 }

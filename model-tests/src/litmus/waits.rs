@@ -104,6 +104,34 @@ pub(super) static MODELS: &[Model] = &[
         }],
         ..Model::DEFAULTS
     },
+    Model {
+        name: "litmus_a_thread_left_alone_ends",
+        clauses: &["P-2"],
+        question: "Is a thread that nobody joins waited for, and found if it is blocked for ever?",
+        environment: PLAIN,
+        outcomes: &["nobody joins"],
+        body: || leave_a_thread(true),
+        controls: &[Control {
+            name: "it waits for what never comes",
+            change: Change::Body(|| leave_a_thread(false)),
+            fails_with: "deadlock",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
+        name: "litmus_nothing_is_left",
+        clauses: &["P-9"],
+        question: "Is a lock that an execution made and never dropped found at its end?",
+        environment: PLAIN,
+        outcomes: &["dropped"],
+        body: || share_a_lock(false),
+        controls: &[Control {
+            name: "two locks that own each other",
+            change: Change::Body(|| share_a_lock(true)),
+            fails_with: "leaked: still there at the end of the execution",
+        }],
+        ..Model::DEFAULTS
+    },
 ];
 
 /// A flag that is set once, and the condition variable that tells of it.
@@ -256,4 +284,31 @@ fn join_a_thread(panic: bool) -> Outcome {
         Ok(()) => "nothing".into(),
         Err(payload) => (*payload.downcast_ref::<&str>().unwrap_or(&"another payload")).into(),
     }
+}
+
+fn leave_a_thread(notified: bool) -> Outcome {
+    let event = Arc::new((Mutex::new(notified), Condvar::new()));
+    drop(start("left alone", {
+        let event = Arc::clone(&event);
+        move || {
+            let mut happened = event.0.lock();
+            while !*happened {
+                event.1.wait(&mut happened);
+            }
+        }
+    }));
+    "nobody joins".into()
+}
+
+/// A lock that may own another one.
+struct Link(Option<Arc<Mutex<Link>>>);
+
+fn share_a_lock(in_a_circle: bool) -> Outcome {
+    let first = Arc::new(Mutex::new(Link(None)));
+    let second = Arc::new(Mutex::new(Link(Some(Arc::clone(&first)))));
+    if in_a_circle {
+        first.lock().0 = Some(Arc::clone(&second));
+    }
+    join(start("other", move || drop(second.lock().0.clone())));
+    "dropped".into()
 }

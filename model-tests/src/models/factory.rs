@@ -91,6 +91,15 @@ fn count_reports(event_loop: &EventLoop, raised: &loopgate::Exception) -> Cell<u
 //= type=test
 //# When a factory fails for a submission that was already cancelled, only the exception handler
 //# MUST get the exception.
+//= SPEC.md#t-14
+//= type=test
+//# A task factory that fails, panics, or returns a task of another loop or of another coroutine
+//# MUST make the creation fail with that exception, MUST drop the coroutine, and MUST NOT stop the
+//# loop.
+//= SPEC.md#x-1
+//= type=test
+//# Every clone of an `Exception` MUST be the same object: identity is kept from the place that
+//# raised it to every place that observes it.
 fn factory_error_races_cancel() -> Outcome {
     submit_to_factory(true)
 }
@@ -135,6 +144,10 @@ fn submit_to_factory(fails: bool) -> Outcome {
 //= type=test
 //# When a factory fails for a submission, the submitter's future and the exception handler MUST get
 //# the same exception object, the handler exactly once.
+//= SPEC.md#u-1
+//= type=test
+//# `run_coroutine_threadsafe` MUST return a future that ends in a final state whatever becomes of
+//# the loop, if the submission was accepted.
 fn factory_error_races_wait(run: bool) -> Outcome {
     let event_loop = event_loop();
     let raised = failure();
@@ -165,6 +178,14 @@ fn factory_error_races_wait(run: bool) -> Outcome {
 //# A task factory that fails, panics, or returns a task of another loop or of another coroutine
 //# MUST make the creation fail with that exception, MUST drop the coroutine, and MUST NOT stop the
 //# loop.
+//= SPEC.md#c-8
+//= type=test
+//# Closing a loop MUST finish every accepted submission that is not done, with an error that says
+//# the loop was closed; an outcome that the task had already reached MUST be delivered.
+//= SPEC.md#x-2
+//= type=test
+//# A panic in a coroutine, callback, factory or executor function MUST become an `Exception` that
+//# carries the panic's payload and, when a message is known, its text.
 fn factory_panic_races_close() -> Outcome {
     let event_loop = event_loop();
     event_loop.set_exception_handler(|context| {
@@ -201,6 +222,10 @@ fn factory_panic_races_close() -> Outcome {
 //= type=test
 //# A handler that panics MUST NOT stop the loop, and the default handler MUST then receive both the
 //# original report and the handler's panic.
+//= SPEC.md#t-15
+//= type=test
+//# When a factory fails for a submission, the submitter's future and the exception handler MUST get
+//# the same exception object, the handler exactly once.
 fn handler_panics() -> Outcome {
     let event_loop = event_loop();
     event_loop.set_exception_handler(|_| throw("handler"));

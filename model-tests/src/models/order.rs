@@ -4,12 +4,10 @@
 //! what stands in the queue: it takes a task to ask. A wait that times out may or may not have come before
 //! the value: it takes the record of the execution to tell.
 
-use std::time::Duration;
-
 use loopgate::checkers::model::interleaving;
 use loopgate::{ResultError, concurrent};
 
-use super::support::{Cell, NO_SPURIOUS, event_loop, running, turns};
+use super::support::{Cell, NO_SPURIOUS, NOT_OBSERVED, SOON, event_loop, running, turns};
 use crate::harness::{Change, Control, Model, Outcome, join, start};
 
 pub(super) static MODELS: &[Model] = &[
@@ -90,14 +88,15 @@ fn wrap_in_a_task(post_first: bool) -> Outcome {
 fn timeout_and_value() -> Outcome {
     let (promise, future) = concurrent::promise::<u32>();
     let producer = start("producer", move || promise.set_result(1).expect("nobody cancels"));
-    let result = future.result_timeout(Duration::from_nanos(5));
+    let result = future.result_timeout(SOON);
     join(producer);
-    let steps = interleaving().expect("nobody else looks").steps;
+    let steps = interleaving().map(|recorded| recorded.steps).unwrap_or_default();
     // Both happen with the future locked, so their order in the record is that of the lock.
     let stored = steps.iter().position(|s| s.thread == 1 && s.operation == "notify all of");
     let looked = steps.iter().rposition(|s| s.thread == 0 && s.operation == "stops waiting on");
     match result {
         Ok(value) => format!("value {value}").into(),
+        Err(ResultError::TimedOut) if steps.is_empty() => NOT_OBSERVED.into(),
         Err(ResultError::TimedOut) => {
             assert!(looked < stored, "it timed out though the value was there");
             "timed out first".into()

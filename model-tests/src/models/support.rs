@@ -1,7 +1,12 @@
 //! What the models of the kernel share.
 
+use std::time::Duration;
+
+use loopgate::checkers::model::thread::{self, ThreadId};
 use loopgate::checkers::model::{Arc, Environment, Mutex, interleaving};
 use loopgate::{EventLoop, Exception, LocalLoop, LoopHandle, ResultError, get_running_loop};
+
+use crate::harness::Outcome;
 
 /// A byte that was written may never arrive: what no wake-up survives.
 pub(super) const LOST_BYTES: Environment = Environment { lost_bytes: true, ..Environment::USUAL };
@@ -9,6 +14,15 @@ pub(super) const LOST_BYTES: Environment = Environment { lost_bytes: true, ..Env
 /// Waits return only for a reason: for models with many waits that are not about that.
 pub(super) const NO_SPURIOUS: Environment =
     Environment { spurious_wakeups: false, ..Environment::USUAL };
+
+/// Of such models the control in which the world loses a byte.
+pub(super) const LOST_BYTES_ONLY: Environment = Environment { lost_bytes: true, ..NO_SPURIOUS };
+
+/// Long enough to be a wait, short enough to pass: a model's timeouts fire at any moment.
+pub(super) const SOON: Duration = Duration::from_micros(50);
+
+/// The outcome where it takes the record of steps to tell, and there is none: on real threads.
+pub(crate) const NOT_OBSERVED: &str = "not observed";
 
 /// A loop of the calling thread.
 pub(super) fn event_loop() -> EventLoop {
@@ -26,19 +40,44 @@ pub(super) fn running() -> LocalLoop {
 /// iteration that others can fall into multiplies the executions.
 pub(super) fn turns(event_loop: &EventLoop, count: usize) {
     for _ in 0..count {
-        let _ = event_loop.run_once(Some(std::time::Duration::ZERO)).expect("a turn");
+        let _ = event_loop.run_once(Some(Duration::ZERO)).expect("a turn");
     }
 }
 
 /// How often an operation was recorded in this execution, on an object whose name begins so.
-pub(super) fn count(operation: &str, object: &str) -> usize {
-    let steps = interleaving().expect("nobody else looks").steps;
-    steps.iter().filter(|s| s.operation == operation && s.object.starts_with(object)).count()
+///
+/// `None` if nothing is recorded: on real threads.
+pub(super) fn count(operation: &str, object: &str) -> Option<usize> {
+    let steps = interleaving()?.steps;
+    Some(steps.iter().filter(|s| s.operation == operation && s.object.starts_with(object)).count())
 }
 
-/// Whether the loop slept at any moment of this execution.
-pub(super) fn slept() -> bool {
-    count("sleeps on", "Pipe") > 0
+/// Whether the loop slept at any moment of this execution, if that was recorded.
+pub(super) fn slept() -> Option<bool> {
+    count("sleeps on", "Pipe").map(|sleeps| sleeps > 0)
+}
+
+/// The outcome of models that tell whether the loop slept.
+pub(super) fn sleep_outcome() -> Outcome {
+    match slept() {
+        Some(true) => "the loop slept".into(),
+        Some(false) => "the loop did not sleep".into(),
+        None => NOT_OBSERVED.into(),
+    }
+}
+
+/// The thread that asks.
+pub(super) fn here() -> ThreadId {
+    thread::current_id()
+}
+
+/// Notes in a cell how often something was dropped.
+pub(super) struct Owned(pub(super) Cell<usize>);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        self.0.update(|drops| *drops += 1);
+    }
 }
 
 /// A value that threads of a model share.

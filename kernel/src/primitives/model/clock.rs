@@ -36,7 +36,7 @@ impl Clock {
     #[track_caller]
     #[must_use]
     pub fn now(&self) -> Time {
-        let now = self.now.step(|now| *now);
+        let now = self.now.look(|now| *now);
         self.record("is read", now);
         now
     }

@@ -9,9 +9,9 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::choice::{Question, flip_once};
-use super::environment::Environment;
 use super::gated::Gated;
 use super::{roster, trace, with};
+use crate::primitives::environment::Environment;
 
 /// What became of an attempt to write one byte.
 #[must_use]

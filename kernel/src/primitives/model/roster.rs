@@ -17,13 +17,11 @@ use std::panic::Location;
 use std::time::Duration;
 
 use super::choice::Place;
+use super::engine::{self, MOST_THREADS, Sleeper};
 use super::sync::Object;
 use super::{trace, with};
 
 type At = &'static Location<'static>;
-
-/// loom's own limit, the main thread included.
-const MOST_THREADS: usize = loom::MAX_THREADS;
 
 /// The threads of this execution, the main thread first.
 #[derive(Default)]
@@ -50,6 +48,8 @@ enum State {
     Locking(Object, At),
     Waiting(Wait),
     Joining(usize, At),
+    /// The main thread, when it has nothing more to do.
+    Lingering,
     Finished,
 }
 
@@ -58,7 +58,7 @@ struct Wait {
     turn: u64,
     /// How long the thread is willing to wait; `None` is for ever.
     patience: Option<Duration>,
-    sleeper: loom::thread::Thread,
+    sleeper: Sleeper,
     at: At,
 }
 
@@ -68,6 +68,8 @@ struct Known {
     holder: Option<usize>,
     /// Set once loom's own lock cannot be taken any more.
     broken: bool,
+    /// Set when it was dropped.
+    gone: bool,
 }
 
 impl Seat {
@@ -93,8 +95,13 @@ impl Roster {
         self.seats.iter().map(|seat| seat.name.clone()).collect()
     }
 
+    /// A thread's number by its descent: the same in every interleaving.
+    pub(super) fn descent(&self, seat: usize) -> u32 {
+        self.seats[seat].descent
+    }
+
     pub(super) fn add_object(&mut self, name: &'static str) -> usize {
-        self.objects.push(Known { name, holder: None, broken: false });
+        self.objects.push(Known { name, holder: None, broken: false, gone: false });
         self.objects.len() - 1
     }
 
@@ -116,8 +123,27 @@ impl Roster {
             State::Running => true,
             State::Locking(object, _) => self.objects[object.0].holder.is_none(),
             State::Joining(other, _) => matches!(self.seats[*other].state, State::Finished),
+            State::Lingering => !self.others_live(),
             State::Waiting(_) | State::Finished => false,
         }
+    }
+
+    /// The threads that can do a step.
+    #[cfg_attr(loom, allow(dead_code, reason = "loom knows it for itself"))]
+    pub(super) fn able(&self) -> Vec<usize> {
+        let seats = self.seats.iter().enumerate();
+        seats.filter(|(_, seat)| self.can_run(seat)).map(|(index, _)| index).collect()
+    }
+
+    /// Whether a thread besides the main thread has not ended.
+    fn others_live(&self) -> bool {
+        self.seats[1..].iter().any(|seat| !matches!(seat.state, State::Finished))
+    }
+
+    /// What was made in this execution and not dropped.
+    fn leaked(&self) -> Vec<String> {
+        let objects = self.objects.iter().enumerate().filter(|(_, known)| !known.gone);
+        objects.map(|(index, _)| self.object_name(Object(index))).collect()
     }
 
     fn is_stuck(&self) -> bool {
@@ -140,7 +166,7 @@ impl Roster {
         for seat in &self.seats {
             let name = &seat.name;
             let _ = match &seat.state {
-                State::Running | State::Finished => Ok(()),
+                State::Running | State::Lingering | State::Finished => Ok(()),
                 State::Locking(object, at) => {
                     let holder = self.objects[object.0].holder.map(|seat| &self.seats[seat].name);
                     let holder = holder.map_or("nobody", String::as_str);
@@ -164,7 +190,7 @@ impl Roster {
     }
 }
 
-loom::thread_local! {
+engine::thread_local! {
     /// The calling thread's seat.
     static ME: Cell<usize> = Cell::new(0);
 }
@@ -189,12 +215,12 @@ pub(super) fn begin() {
 pub(super) fn add_thread(name: String) -> usize {
     let parent = me();
     let full = with(|run| run.roster.len() == MOST_THREADS);
-    assert!(!full, "loom has {MOST_THREADS} threads at most, those that have ended included");
+    assert!(!full, "a model has {MOST_THREADS} threads at most, those that have ended included");
     with(|run| {
         let parent = &mut run.roster.seats[parent];
         parent.children += 1;
-        // Unique, because no thread has eight children.
-        let descent = parent.descent * 8 + parent.children;
+        // Unique, because no thread has sixteen children.
+        let descent = parent.descent * 16 + parent.children;
         run.roster.seats.push(Seat::new(name, descent));
         run.roster.seats.len() - 1
     })
@@ -206,9 +232,51 @@ pub(super) fn take_seat(seat: usize) {
 }
 
 /// The calling thread does nothing more that matters.
+///
+/// # Panics
+/// If every other thread is blocked for ever, or if this was the last one and something was leaked.
 pub(super) fn finish() {
     set_state(State::Finished);
+    engine::finished(me());
     settle();
+    check_leaks();
+}
+
+/// The main thread does nothing more that matters; under shuttle it waits for the others.
+pub(super) fn finish_main() {
+    set_state(State::Lingering);
+    settle();
+    engine::linger();
+    set_state(State::Finished);
+    check_leaks();
+}
+
+/// Whether a thread besides the main thread has not ended.
+#[cfg_attr(loom, allow(dead_code, reason = "loom waits for all threads by itself"))]
+pub(super) fn others_live() -> bool {
+    with(|run| run.roster.others_live())
+}
+
+/// At the end of an execution: everything that it made is gone.
+fn check_leaks() {
+    let leaked = with(|run| {
+        let over = run.roster.seats.iter().all(|seat| matches!(seat.state, State::Finished));
+        if over { run.roster.leaked() } else { Vec::new() }
+    });
+    assert!(
+        leaked.is_empty(),
+        "leaked: still there at the end of the execution: {}",
+        leaked.join(", ")
+    );
+}
+
+/// An object was dropped. Those of an earlier execution, which a failure left behind, are nobody's.
+pub(super) fn forget_object(object: Object) {
+    with(|run| {
+        if let Some(known) = run.roster.objects.get_mut(object.0) {
+            known.gone = true;
+        }
+    });
 }
 
 fn set_state(state: State) {
@@ -229,7 +297,7 @@ pub(super) fn before_lock(object: Object, at: At) {
     );
     set_state(State::Locking(object, at));
     if holder.is_some() {
-        trace::record("is blocked by", Some(object), "", at);
+        trace::record(trace::BLOCKED, Some(object), "", at);
         settle();
     }
 }
@@ -248,14 +316,14 @@ pub(super) fn after_unlock(object: Object, broken: bool) {
     with(|run| {
         let known = &mut run.roster.objects[object.0];
         known.holder = None;
-        known.broken |= broken;
+        known.broken |= broken && engine::UNWINDING_BREAKS_LOCKS;
     });
 }
 
 /// The calling thread starts to wait. No operation of loom may come between this and [`sleep`].
 pub(super) fn wait(on: Object, patience: Option<Duration>, at: At) {
     let me = me();
-    let sleeper = loom::thread::current();
+    let sleeper = Sleeper::of_current();
     with(|run| {
         run.roster.turns += 1;
         let turn = run.roster.turns;
@@ -267,9 +335,7 @@ pub(super) fn wait(on: Object, patience: Option<Duration>, at: At) {
 pub(super) fn sleep() -> bool {
     let me = me();
     settle();
-    while with(|run| matches!(run.roster.seats[me].state, State::Waiting(_))) {
-        loom::thread::park();
-    }
+    engine::sleep(me, || with(|run| matches!(run.roster.seats[me].state, State::Waiting(_))));
     with(|run| run.roster.seats[me].timed_out)
 }
 
@@ -294,6 +360,7 @@ pub(super) fn wake(seat: usize) {
 }
 
 fn end_wait(seat: usize, timed_out: bool) {
+    let waiter = seat;
     let state = with(|run| {
         let seat = &mut run.roster.seats[seat];
         seat.timed_out = timed_out;
@@ -301,9 +368,9 @@ fn end_wait(seat: usize, timed_out: bool) {
     });
     // A thread that ends its own wait has not parked yet.
     if let State::Waiting(wait) = state
-        && seat != me()
+        && waiter != me()
     {
-        wait.sleeper.unpark();
+        wait.sleeper.wake(waiter);
     }
 }
 

@@ -1,11 +1,11 @@
 //! Locks, condition variables and atomics.
 //!
-//! The lock is loom's, which explores all orders. The condition variable is our own, on the roster: a
+//! The lock is the explorer's, which tries all orders. The condition variable is our own, on the roster: a
 //! wait may time out at any moment and may return without a reason, and a notification may go to any
 //! waiter. A wait that ends early never joins the waiters: it releases the lock and takes it again, with
 //! anything happening in between, so it takes no notification away from others.
 //!
-//! One limit: loom's lock wraps std's, which a panic poisons, and all threads of a model are one to std.
+//! One limit under loom: its lock wraps std's, which a panic poisons, and all threads of a model are one to std.
 //! So a lock that is taken, and then let go while any thread unwinds, cannot be taken again; the next
 //! `lock` fails the model, loudly. It takes a destructor that does a visible step while it is unwound,
 //! or a panic under a lock, which the kernel promises not to have.
@@ -17,11 +17,13 @@ use std::panic::Location;
 use std::thread::panicking;
 use std::time::Duration;
 
-use loom::sync::atomic::{AtomicBool as LoomAtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use super::choice::{Question, flip, flip_once};
+use super::engine::{self, Flag, Lock, Locked};
 use super::gated::Gated;
 use super::{roster, trace, with};
+use crate::primitives::Checked;
 
 /// A name for reports: an index into this execution's objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,18 +44,31 @@ impl Object {
     pub(super) fn name(self) -> String {
         with(|run| run.roster.object_name(self))
     }
+
+    /// It was dropped. What is never dropped in an execution is a leak.
+    pub(super) fn gone(self) {
+        roster::forget_object(self);
+    }
 }
 
 /// Mutual exclusion; can only be taken, not tried.
 pub struct Mutex<T> {
-    inner: loom::sync::Mutex<T>,
+    inner: Lock<T>,
     object: Object,
+    shown: Shown<T>,
+}
+
+/// How a protected value shows itself to a checker, each time that its lock is let go.
+struct Shown<T> {
+    invariant: fn(&T),
+    state: Option<fn(&T) -> String>,
 }
 
 impl<T> Mutex<T> {
     /// A free lock.
     pub fn new(value: T) -> Mutex<T> {
-        Mutex { inner: loom::sync::Mutex::new(value), object: Object::of::<T>() }
+        let shown = Shown { invariant: |_| (), state: None };
+        Mutex { inner: Lock::new(value), object: Object::of::<T>(), shown }
     }
 
     /// Blocks until the lock is free and takes it.
@@ -65,11 +80,17 @@ impl<T> Mutex<T> {
         MutexGuard { mutex: self, inner, acquired_in_panic: panicking() }
     }
 
-    fn acquire(&self, at: &'static Location<'static>) -> loom::sync::MutexGuard<'_, T> {
+    fn acquire(&self, at: &'static Location<'static>) -> Locked<'_, T> {
         roster::before_lock(self.object, at);
-        let guard = self.inner.lock().expect("loom never returns an error here");
+        let guard = self.inner.acquire(self.object);
         roster::after_lock(self.object);
         guard
+    }
+}
+
+impl<T> Drop for Mutex<T> {
+    fn drop(&mut self) {
+        self.object.gone();
     }
 }
 
@@ -85,18 +106,34 @@ impl<T> fmt::Debug for Mutex<T> {
     }
 }
 
+/// A free lock around a value whose invariant is checked, and whose state is recorded, each time that
+/// the lock is let go.
+pub(crate) fn checked_mutex<T: Checked>(value: T) -> Mutex<T> {
+    let shown = Shown { invariant: T::check, state: Some(T::state) };
+    Mutex { inner: Lock::new(value), object: Object::of::<T>(), shown }
+}
+
 /// Holds a [`Mutex`] until dropped.
 pub struct MutexGuard<'a, T> {
     mutex: &'a Mutex<T>,
     /// `None` only inside [`Condvar`]'s waits.
-    inner: Option<loom::sync::MutexGuard<'a, T>>,
+    inner: Option<Locked<'a, T>>,
     acquired_in_panic: bool,
 }
 
 impl<T> MutexGuard<'_, T> {
-    fn release(&mut self) {
-        self.inner = None;
-        roster::after_unlock(self.mutex.object, panicking() && !self.acquired_in_panic);
+    /// Lets the lock go; what it protects, if that shows itself.
+    fn release(&mut self) -> Option<String> {
+        let value = self.inner.take()?;
+        let object = self.mutex.object;
+        if !panicking() {
+            (self.mutex.shown.invariant)(&value);
+        }
+        let state = self.mutex.shown.state.map(|state| state(&value));
+        drop(value);
+        engine::released(object);
+        roster::after_unlock(object, panicking() && !self.acquired_in_panic);
+        state
     }
 
     fn acquire_again(&mut self, at: &'static Location<'static>) {
@@ -107,8 +144,8 @@ impl<T> MutexGuard<'_, T> {
 
 impl<T> Drop for MutexGuard<'_, T> {
     fn drop(&mut self) {
-        self.release();
-        trace::record_unlock(self.mutex.object);
+        let state = self.release();
+        trace::record_unlock(self.mutex.object, state);
     }
 }
 
@@ -172,7 +209,11 @@ impl Condvar {
             self.gate.step(|()| roster::wait(self.gate.object(), deadline.0, at));
             trace::record("waits on", Some(self.gate.object()), "", at);
         }
-        guard.release();
+        let state = guard.release();
+        match early {
+            None => trace::record_state(guard.mutex.object, state),
+            Some(_) => trace::record_unlock(guard.mutex.object, state),
+        }
         let timed_out = early.unwrap_or_else(roster::sleep);
         guard.acquire_again(at);
         let outcome = if timed_out { "timed out" } else { "woken" };
@@ -236,24 +277,16 @@ impl Default for Condvar {
     }
 }
 
-/// A flag with C11's semantics, weak orders included.
-///
-/// Its shadow is changed before each access, so that loom sees every access as one that others depend
-/// on; the flag itself keeps its stale reads.
+/// A flag: under loom with C11's semantics, weak orders included.
 pub struct AtomicBool {
-    value: LoomAtomicBool,
-    shadow: AtomicUsize,
+    flag: Flag,
     object: Object,
 }
 
 impl AtomicBool {
     /// A flag.
     pub fn new(value: bool) -> AtomicBool {
-        AtomicBool {
-            value: LoomAtomicBool::new(value),
-            shadow: AtomicUsize::new(0),
-            object: Object::new("AtomicBool"),
-        }
+        AtomicBool { flag: Flag::new(value), object: Object::new("AtomicBool") }
     }
 
     /// Reads the flag.
@@ -262,8 +295,8 @@ impl AtomicBool {
     /// If `order` is sequentially consistent: use a swap.
     #[track_caller]
     pub fn load(&self, order: Ordering) -> bool {
-        self.announce(Some(order));
-        let value = self.value.load(order);
+        refuse_seq_cst(order);
+        let value = self.flag.load(self.object, order);
         self.record("load", value);
         value
     }
@@ -274,40 +307,42 @@ impl AtomicBool {
     /// If `order` is sequentially consistent: use a swap.
     #[track_caller]
     pub fn store(&self, value: bool, order: Ordering) {
-        self.announce(Some(order));
-        self.value.store(value, order);
+        refuse_seq_cst(order);
+        self.flag.store(self.object, value, order);
         self.record("store", value);
     }
 
     /// Writes the flag and returns what it was.
     #[track_caller]
     pub fn swap(&self, value: bool, order: Ordering) -> bool {
-        self.announce(None);
-        let old = self.value.swap(value, order);
+        let old = self.flag.swap(self.object, value, order);
         let change = format!("{old} -> {value}");
         trace::record("swap", Some(self.object), change, Location::caller());
         old
     }
 
     #[track_caller]
-    fn announce(&self, plain_access: Option<Ordering>) {
-        let cures = with(|run| run.environment.cures);
-        assert!(
-            !cures.refuse_seq_cst || plain_access != Some(Ordering::SeqCst),
-            "a sequentially consistent load or store, which loom treats as acquire and release: \
-             use a read-modify-write (at {})",
-            Location::caller()
-        );
-        if cures.shadow {
-            // Relaxed: it must order nothing but the exploration.
-            self.shadow.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    #[track_caller]
     fn record(&self, operation: &'static str, value: bool) {
         let value = if value { "true" } else { "false" };
         trace::record(operation, Some(self.object), value, Location::caller());
+    }
+}
+
+/// loom treats such accesses as acquire and release, so a program that needs more would pass unseen.
+#[track_caller]
+fn refuse_seq_cst(order: Ordering) {
+    let refuses = with(|run| run.environment.cures.refuse_seq_cst);
+    assert!(
+        !refuses || order != Ordering::SeqCst,
+        "a sequentially consistent load or store, which loom treats as acquire and release: \
+         use a read-modify-write (at {})",
+        Location::caller()
+    );
+}
+
+impl Drop for AtomicBool {
+    fn drop(&mut self) {
+        self.object.gone();
     }
 }
 

@@ -1,4 +1,4 @@
-//! Threads: at most five in one execution, the main thread included.
+//! Threads: at most as many in one execution as the explorer can have, the main thread included.
 //!
 //! A thread ends by returning or by a panic that the panic hook does not see (`resume_unwind`); `join`
 //! then has the payload. Any other panic is for the harness, whose hook ends the model.
@@ -8,13 +8,13 @@ use std::io;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{roster, trace};
+use super::{engine, roster, trace};
 
 type Payload = Box<dyn Any + Send>;
 
 /// A running thread that can be joined; from [`Clock::spawn`](crate::Clock::spawn).
 pub struct JoinHandle {
-    inner: loom::thread::JoinHandle<()>,
+    inner: engine::Thread,
     seat: usize,
     /// Written before the thread ends and read after it was joined.
     payload: Arc<Mutex<Option<Payload>>>,
@@ -28,7 +28,7 @@ impl JoinHandle {
     #[track_caller]
     pub fn join(self) -> Result<(), Box<dyn Any + Send>> {
         roster::before_join(self.seat, Location::caller());
-        self.inner.join().expect("the thread's body catches every panic");
+        self.inner.join(self.seat);
         roster::after_join();
         trace::record("joins", None, roster::name(self.seat), Location::caller());
         match self.payload.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -64,7 +64,7 @@ pub fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> io::Result<J
     trace::record("spawns", None, name.clone(), at);
     let payload = Arc::new(Mutex::new(None));
     let own_payload = Arc::clone(&payload);
-    let inner = loom::thread::Builder::new().name(name).spawn(move || {
+    let inner = engine::spawn(name, move || {
         roster::take_seat(seat);
         if let Err(payload) = catch_unwind(AssertUnwindSafe(body)) {
             *own_payload.lock().unwrap_or_else(PoisonError::into_inner) = Some(payload);

@@ -1,5 +1,7 @@
 //! The side that ships: parking_lot, std's atomics and threads, an OS pipe, epoll or kqueue.
 
+#[cfg(feature = "checkers")]
+pub(crate) mod checked;
 pub(crate) mod clock;
 pub(crate) mod pipe;
 pub(crate) mod poll;

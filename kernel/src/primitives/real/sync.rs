@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::clock::{Party, current_party};
-use crate::primitives::Time;
+use crate::primitives::{Checked, Time};
 
 // Aliases and not re-exports: the lint that forbids these types elsewhere sees through a re-export.
 pub(crate) type Mutex<T> = parking_lot::Mutex<T>;
@@ -103,4 +103,9 @@ impl Condvar {
             }
         }
     }
+}
+
+/// A free lock around a value that an explorer would look at.
+pub(crate) fn checked_mutex<T: Checked>(value: T) -> Mutex<T> {
+    Mutex::new(value)
 }

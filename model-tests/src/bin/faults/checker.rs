@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::copy::Copy;
 use super::guard::{self, Ended};
+use super::models;
 
 pub(crate) struct Checker {
     /// As in `Caught-by:`, and the head of its column.
@@ -152,12 +153,12 @@ impl Checker {
         let limit = limit.unwrap_or(longest).clamp(shortest, longest);
         let arguments: &[&str] = match self.kind {
             Kind::Tests(_) => &[name, "--exact"],
-            Kind::Models => &["explore", name],
+            Kind::Models => &["explore", &models::request(name)],
         };
         let ended = run(copy, program, arguments, limit)?;
         let failed = match self.kind {
             Kind::Tests(_) => test_verdict(&ended),
-            Kind::Models => model_verdict(&ended),
+            Kind::Models => models::verdict(&ended),
         };
         let verdict = failed.ok_or_else(|| {
             io::Error::other(format!(
@@ -167,7 +168,7 @@ impl Checker {
         })?;
         let report = match self.kind {
             Kind::Tests(_) => ended.stdout + &ended.stderr,
-            Kind::Models => ended.stderr,
+            Kind::Models => models::report(&ended),
         };
         Ok(Checked { name: name.to_owned(), verdict, elapsed: ended.elapsed, report })
     }
@@ -228,24 +229,6 @@ fn test_verdict(ended: &Ended) -> Option<Verdict> {
         Some(0) if !ended.stdout.contains("running 1 test\n") => None,
         Some(0) => Some(Verdict::Passed),
         Some(_) => Some(Verdict::Failed { executions: None }),
-    }
-}
-
-/// What a model says of itself, a line at a time: `progress`, with the executions so far, then `found`
-/// or `failed`. `None` if there is no such model.
-///
-/// All that is known here of how models talk. A process that ended without a word failed: the panic of
-/// an unwinding thread ends in an abort.
-fn model_verdict(ended: &Ended) -> Option<Verdict> {
-    match ended.status {
-        None => Some(Verdict::Hung),
-        Some(0) => Some(Verdict::Passed),
-        Some(2) => None,
-        Some(_) => {
-            let progress =
-                ended.stdout.lines().rev().find_map(|line| line.strip_prefix("progress\t"));
-            Some(Verdict::Failed { executions: progress.and_then(|number| number.parse().ok()) })
-        }
     }
 }
 
@@ -341,19 +324,6 @@ mod tests {
         assert_eq!(verdicts["a"], Verdict::Passed);
         assert_eq!(verdicts["b::c"], Verdict::Failed { executions: None });
         assert_eq!((&verdicts["d"], verdicts.len()), (&Verdict::Passed, 3));
-    }
-
-    #[test]
-    fn the_last_word_of_a_model_counts() {
-        let verdict = |status, stdout| model_verdict(&ended(status, stdout));
-        assert_eq!(verdict(Some(0), "found\t3\t1\t2\t0\ta=3\n"), Some(Verdict::Passed));
-        assert_eq!(
-            verdict(Some(101), "progress\t256\nprogress\t300\nfailed\tdeadlock\n"),
-            Some(Verdict::Failed { executions: Some(300) })
-        );
-        assert_eq!(verdict(Some(134), ""), Some(Verdict::Failed { executions: None }));
-        assert_eq!(verdict(Some(2), ""), None);
-        assert_eq!(verdict(None, "progress\t256\n"), Some(Verdict::Hung));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! `cargo faults`: puts known mistakes into the kernel, and sees that somebody catches each of them.
 //!
 //! `fault` reads a mistake, `diff` its change; `pattern` names what it is one of; `coverage` says what the
-//! set has to reach. `copy` is where a mistake is put in, `checker` who may catch it, `guard` how a
-//! checker that hangs is ended, `trial` how one is tried, `matrix` what came of all of them.
+//! set has to reach. `copy` is where a mistake is put in, `checker` who may catch it, `models` how those are
+//! asked, `guard` how a checker that hangs is ended, `trial` how one is tried, `matrix` what came of all of them.
 
 mod checker;
 mod copy;
@@ -11,6 +11,7 @@ mod diff;
 mod fault;
 mod guard;
 mod matrix;
+mod models;
 mod options;
 mod pattern;
 mod trial;

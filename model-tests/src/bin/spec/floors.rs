@@ -15,6 +15,9 @@ pub(crate) const KERNEL: &str = "kernel/src/";
 /// The folder that alone may ask which side of the switch is built.
 const SWITCH: &str = "kernel/src/primitives/";
 
+/// The cfgs that only the switch may ask for.
+const EXPLORERS: [&str; 2] = ["loom", "shuttle"];
+
 /// The kernel's modules, from the bottom up. A new file gets its place here.
 const FLOORS: [&[&str]; 6] = [
     &["primitives"],
@@ -120,9 +123,14 @@ fn one_switch(path: &str, source: &Source<'_>, findings: &mut Vec<Finding>) {
         let open = at + 1 + usize::from(tokens.get(at + 1).is_some_and(|next| next.is("!")));
         let asks = (token.is("cfg") || token.is("cfg_attr"))
             && tokens.get(open).is_some_and(|next| next.is("("));
-        if asks && tokens[open..closing(tokens, open)].iter().any(|word| word.is("loom")) {
-            let advice = format!("give both sides of {SWITCH} the same name for what differs");
-            findings.push(Finding::new(path, token.line, "`cfg(loom)` above the switch", advice));
+        if !asks {
+            continue;
+        }
+        let words = &tokens[open..closing(tokens, open)];
+        for explorer in EXPLORERS.iter().filter(|name| words.iter().any(|word| word.is(name))) {
+            let advice = format!("give all sides of {SWITCH} the same name for what differs");
+            let what = format!("`cfg({explorer})` above the switch");
+            findings.push(Finding::new(path, token.line, what, advice));
         }
     }
 }
@@ -320,6 +328,12 @@ mod tests {
             assert_eq!(found(&[("kernel/src/primitives/mod.rs", text)]), [""; 0]);
             assert_eq!(found(&[("kernel/tests/a.rs", text)]), [""; 0]);
         }
+        let both = found(&[("kernel/src/core.rs", "#[cfg(any(loom, shuttle))] fn a() {}")]);
+        assert_eq!(
+            both,
+            ["loom", "shuttle"]
+                .map(|name| format!("kernel/src/core.rs:1 `cfg({name})` above the switch"))
+        );
         let tests = "#[cfg(all(test, not(loom)))] mod tests { #[cfg(loom)] fn a() {} }";
         assert_eq!(found(&[("kernel/src/core.rs", tests)]), [""; 0]);
     }

@@ -1,12 +1,15 @@
-//! Work in a pool: against cancel, shutdown and a failing initializer, and its way back to a loop.
+//! Work in a pool: against cancel, shutdown, panics, a failing initializer, and other work.
+
+use std::sync::Arc;
 
 use loopgate::concurrent::{self, ReturnWhen};
 use loopgate::{ResultError, SubmitError, ThreadPoolExecutor};
 
-use super::support::{Cell, NO_SPURIOUS, event_loop, failure, word};
+use super::super::support::{Cell, NO_SPURIOUS, failure, word};
+use super::pool_of;
 use crate::harness::{Change, Control, Model, Outcome, join, start, throw};
 
-pub(super) static MODELS: &[Model] = &[
+pub(in crate::models) static MODELS: &[Model] = &[
     Model {
         name: "e4_cancel_races_pick_up",
         clauses: &["E-4", "F-16"],
@@ -51,6 +54,52 @@ pub(super) static MODELS: &[Model] = &[
         ..Model::DEFAULTS
     },
     Model {
+        name: "e1_work_that_submits_races_shutdown",
+        clauses: &["E-1", "E-5"],
+        question: "Is work that work submits refused by a shutdown, or done before it returns?",
+        environment: NO_SPURIOUS,
+        outcomes: &["refused", "accepted and done"],
+        body: || work_submits(true),
+        controls: &[Control {
+            name: "the shutdown does not wait",
+            change: Change::Body(|| work_submits(false)),
+            fails_with: "returned before the work had ended",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
+        name: "e2_waiting_work_gets_a_second_worker",
+        clauses: &["E-2"],
+        question: "Is a worker started for work that others wait for, idle as the first may seem?",
+        threads: 3,
+        environment: NO_SPURIOUS,
+        bound: None,
+        outcomes: &["both done"],
+        body: || two_workers(2),
+        controls: &[Control {
+            name: "the limit is one worker",
+            change: Change::Body(|| two_workers(1)),
+            fails_with: "deadlock",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
+        name: "e5_two_shutdowns_wait",
+        clauses: &["E-5"],
+        question: "Do two threads that shut a pool down both return only after its work?",
+        threads: 3,
+        bound: None,
+        environment: NO_SPURIOUS,
+        outcomes: &["both after the work"],
+        body: || two_shutdowns(true),
+        controls: &[Control {
+            name: "one of them does not wait",
+            change: Change::Body(|| two_shutdowns(false)),
+            fails_with: "returned before the work had ended",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
         name: "e7_failing_initializer_races_submit",
         clauses: &["E-7", "F-15"],
         question: "Does every future fail when the initializer does, also behind a cancelled one?",
@@ -78,32 +127,18 @@ pub(super) static MODELS: &[Model] = &[
         }],
         ..Model::DEFAULTS
     },
-    Model {
-        name: "u4_work_races_the_loop",
-        clauses: &["U-4", "U-5", "C-9"],
-        question: "Does the value of work in a pool reach the coroutine that awaits it?",
-        environment: NO_SPURIOUS,
-        outcomes: &["value 1"],
-        body: work_for_a_coroutine,
-        controls: &[Control {
-            name: "there is no value, they say",
-            change: Change::Forbid("value 1"),
-            fails_with: "outcome not allowed: value 1",
-        }],
-        ..Model::DEFAULTS
-    },
 ];
-
-fn pool() -> ThreadPoolExecutor {
-    ThreadPoolExecutor::builder().max_workers(1).build().expect("one worker")
-}
 
 //= SPEC.md#e-4
 //= type=test
 //# Work whose future was cancelled before a worker picked it up MUST NOT run, and its future MUST
 //# be marked ended.
+//= SPEC.md#f-16
+//= type=test
+//# `wait_ended` MUST return only when the work has really ended: finished, or cancelled and
+//# acknowledged by its producer.
 fn cancel_races_pick_up() -> Outcome {
-    let (pool, ran) = (pool(), Cell::new(false));
+    let (pool, ran) = (pool_of(1), Cell::new(false));
     let noted = ran.clone();
     let work = move || {
         noted.set(true);
@@ -125,8 +160,12 @@ fn cancel_races_pick_up() -> Outcome {
 //= type=test
 //# `shutdown` with `cancel_futures` MUST release every waiter of the cancelled futures and mark
 //# them ended.
+//= SPEC.md#f-15
+//= type=test
+//# CANCELLED MUST count as done for `result`, `exception`, `wait`, `as_completed` and `await`
+//# alike.
 fn cancel_futures_races_pick_up() -> Outcome {
-    let pool = pool();
+    let pool = pool_of(1);
     let first = pool.submit(|| Ok::<u32, _>(1)).expect("the pool is open");
     let second = pool.submit(|| Ok::<u32, _>(2)).expect("the pool is open");
     pool.shutdown(true, true).expect("not a worker");
@@ -145,10 +184,14 @@ fn cancel_futures_races_pick_up() -> Outcome {
 //= type=test
 //# A pool MUST refuse zero workers and work after shutdown, each with its own error, and the
 //# refused work MUST NOT run.
+//= SPEC.md#e-5
+//= type=test
+//# `shutdown` MUST let queued work run, or cancel it when asked to, and when asked to wait MUST
+//# return only after every worker has ended.
 fn submit_races_shutdown() -> Outcome {
-    let pool = std::sync::Arc::new(pool());
+    let pool = Arc::new(pool_of(1));
     let closer = start("closer", {
-        let pool = std::sync::Arc::clone(&pool);
+        let pool = Arc::clone(&pool);
         move || pool.shutdown(false, false).expect("does not wait")
     });
     let outcome = match pool.submit(|| Ok::<u32, _>(1)) {
@@ -161,10 +204,88 @@ fn submit_races_shutdown() -> Outcome {
     outcome.into()
 }
 
+//= SPEC.md#e-1
+//= type=test
+//# A pool MUST refuse zero workers and work after shutdown, each with its own error, and the
+//# refused work MUST NOT run.
+//= SPEC.md#e-5
+//= type=test
+//# `shutdown` MUST let queued work run, or cancel it when asked to, and when asked to wait MUST
+//# return only after every worker has ended.
+fn work_submits(wait: bool) -> Outcome {
+    let pool = Arc::new(pool_of(1));
+    let (accepted, done) = (Cell::new(false), Cell::new(false));
+    let first = pool.submit({
+        let (pool, accepted, done) = (Arc::clone(&pool), accepted.clone(), done.clone());
+        move || {
+            let note = move || {
+                done.set(true);
+                Ok::<u32, _>(2)
+            };
+            match pool.submit(note) {
+                Ok(_) => accepted.set(true),
+                Err(SubmitError::ShutDown) => {}
+                Err(other) => panic!("{other}"),
+            }
+            Ok::<u32, _>(1)
+        }
+    });
+    let first = first.expect("the pool is open");
+    pool.shutdown(wait, false).expect("not a worker");
+    assert!(first.done(), "returned before the work had ended");
+    assert_eq!(accepted.get(), done.get(), "accepted and not done, or done though refused");
+    if done.get() { "accepted and done".into() } else { "refused".into() }
+}
+
+//= SPEC.md#e-2
+//= type=test
+//# Work MUST start in the order of submission, and a worker MUST be started only when none is idle
+//# and the limit is not reached.
+fn two_workers(limit: usize) -> Outcome {
+    let pool = pool_of(limit);
+    // Its worker is idle after this, or about to be.
+    let before = pool.submit(|| Ok::<u32, _>(0)).expect("the pool is open");
+    before.result().expect("a value");
+    let (tell, told) = concurrent::promise::<u32>();
+    let first = pool.submit(move || Ok(told.result()?)).expect("the pool is open");
+    let second = pool.submit(move || {
+        tell.set_result(1).expect("nobody cancels");
+        Ok::<u32, _>(2)
+    });
+    assert_eq!(first.result().expect("a value"), 1);
+    assert_eq!(second.expect("the pool is open").result().expect("a value"), 2);
+    pool.shutdown(true, false).expect("not a worker");
+    "both done".into()
+}
+
+//= SPEC.md#e-5
+//= type=test
+//# `shutdown` MUST let queued work run, or cancel it when asked to, and when asked to wait MUST
+//# return only after every worker has ended.
+fn two_shutdowns(both_wait: bool) -> Outcome {
+    let pool = Arc::new(pool_of(1));
+    let work = pool.submit(|| Ok::<u32, _>(1)).expect("the pool is open");
+    let other = start("other", {
+        let (pool, work) = (Arc::clone(&pool), work.clone());
+        move || {
+            pool.shutdown(both_wait, false).expect("not a worker");
+            assert!(work.done(), "returned before the work had ended");
+        }
+    });
+    pool.shutdown(true, false).expect("not a worker");
+    assert!(work.done() && pool.workers() == 0, "returned before the work had ended");
+    join(other);
+    "both after the work".into()
+}
+
 //= SPEC.md#e-7
 //= type=test
 //# A failing initializer MUST break the pool: every queued future fails with that reason, also
 //# behind futures that were cancelled meanwhile, and later work is refused.
+//= SPEC.md#f-15
+//= type=test
+//# CANCELLED MUST count as done for `result`, `exception`, `wait`, `as_completed` and `await`
+//# alike.
 fn failing_initializer() -> Outcome {
     let pool = ThreadPoolExecutor::builder().max_workers(1).initializer(|| Err(failure()));
     let pool = pool.build().expect("one worker");
@@ -199,7 +320,7 @@ fn is_broken(result: &Result<u32, ResultError>) -> bool {
 //# Work MUST start in the order of submission, and a worker MUST be started only when none is idle
 //# and the limit is not reached.
 fn panicking_work() -> Outcome {
-    let pool = pool();
+    let pool = pool_of(1);
     let first = pool.submit::<u32, _>(|| throw("work")).expect("the pool is open");
     let second = pool.submit(|| Ok::<u32, _>(2)).expect("the pool is open");
     let message = match first.result() {
@@ -210,17 +331,4 @@ fn panicking_work() -> Outcome {
     let second = word(&second.result());
     pool.shutdown(true, false).expect("not a worker");
     format!("panicked, then {second}").into()
-}
-
-//= SPEC.md#u-4
-//= type=test
-//# `run_in_executor` MUST return its errors at the call, and otherwise a loop future of the work's
-//# outcome.
-fn work_for_a_coroutine() -> Outcome {
-    let (pool, event_loop) = (pool(), event_loop());
-    let work =
-        event_loop.run_in_executor(Some(&pool), || Ok::<u32, _>(1)).expect("the pool is open");
-    let value = event_loop.run_until_complete(work).expect("a value");
-    pool.shutdown(true, false).expect("not a worker");
-    format!("value {value}").into()
 }
