@@ -2,8 +2,11 @@
 
 use std::io::{IsTerminal, Write};
 
+#[cfg(any(loom, shuttle))]
 use super::class;
+#[cfg(any(loom, shuttle))]
 use super::model::Model;
+#[cfg(any(loom, shuttle))]
 use super::run::Verdict;
 
 /// The progress of the runs: one line that is rewritten on a terminal, a line per event elsewhere.
@@ -69,6 +72,7 @@ impl Screen {
     }
 }
 
+#[cfg(any(loom, shuttle))]
 /// The table of the verdicts.
 pub(super) fn table(verdicts: &[Verdict]) -> String {
     let head =
@@ -108,6 +112,7 @@ pub(super) fn lines<const N: usize>(rows: &[[String; N]], right: &[bool; N]) -> 
     text
 }
 
+#[cfg(any(loom, shuttle))]
 /// How thoroughly a model was explored.
 pub(super) fn exploration(verdict: &Verdict) -> String {
     let Some(found) = &verdict.found else { return "failed".into() };
