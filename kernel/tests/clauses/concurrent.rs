@@ -1311,6 +1311,21 @@ fn f18_a_wait_that_timed_out_changes_nothing_for_the_next() {
     assert_eq!(split.done.len(), 2);
 }
 
+//= SPEC.md#f-18
+//= type=test
+//# `wait` that times out MUST return the split so far and MUST leave no trace in the futures.
+#[test]
+fn f18_a_wait_that_timed_out_takes_no_other_along() {
+    let (work, future) = promise::<u32>();
+    // In the future from here on; the limit is for a run in which nobody tells it.
+    let mut other = as_completed(std::slice::from_ref(&future), Some(GUARD)).unwrap();
+    let only = std::slice::from_ref(&future);
+    let split = wait(only, Some(Duration::ZERO), ReturnWhen::AllCompleted).unwrap();
+    assert_eq!(split.not_done.len(), 1);
+    work.set_result(1).unwrap();
+    assert_eq!(other.next().unwrap().unwrap().result().unwrap(), 1);
+}
+
 //= SPEC.md#f-19
 //= type=test
 //# `wait` and `as_completed` MUST count a future once however often it is given, and MUST refuse an
@@ -1590,6 +1605,36 @@ fn f21_dropping_the_handle_withdraws_its_waker() {
     assert_eq!(Arc::strong_count(&wakes), 1, "the waker is let go");
     work.set_result(1).unwrap();
     assert_eq!((wakes.get(), other_wakes.get()), (0, 1));
+}
+
+/// A waker that asks a future when it is dropped.
+struct AsksWhenDropped(ConcurrentFuture<u32>, Arc<AtomicUsize>);
+
+impl Wake for AsksWhenDropped {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for AsksWhenDropped {
+    fn drop(&mut self) {
+        self.1.fetch_add(usize::from(!self.0.done()), Ordering::SeqCst);
+    }
+}
+
+//= SPEC.md#f-21
+//= type=test
+//# Awaiting a concurrent future from any executor MUST wake the last waker that polled it, and
+//# dropping the handle MUST withdraw that waker.
+#[test]
+fn f21_a_waker_that_is_withdrawn_may_ask_the_future() {
+    let (_work, future) = promise::<u32>();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let waker = || Waker::from(Arc::new(AsksWhenDropped(future.clone(), Arc::clone(&asked))));
+    let mut awaited = future.clone();
+    assert!(poll(&mut awaited, &waker()).is_pending());
+    assert!(poll(&mut awaited, &waker()).is_pending());
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "the first one was replaced");
+    drop(awaited);
+    assert_eq!(asked.load(Ordering::SeqCst), 2, "the second one was withdrawn");
 }
 
 //= SPEC.md#f-21

@@ -243,6 +243,34 @@ fn e2_two_submissions_do_not_count_on_one_idle_worker() {
 //# Work MUST start in the order of submission, and a worker MUST be started only when none is idle
 //# and the limit is not reached.
 #[test]
+fn e2_two_idle_workers_are_both_woken() {
+    for round in 0..40 {
+        let pool = pool_of(2);
+        let both = Arc::new(Barrier::new(2));
+        let meet = || {
+            let both = Arc::clone(&both);
+            pool.submit(move || Ok(_ = both.wait())).unwrap()
+        };
+        for met in [meet(), meet()] {
+            met.result_timeout(GUARD).unwrap();
+        }
+        // Both become idle before the next submissions, after them, or between.
+        for _ in 0..5 * round {
+            thread::yield_now();
+        }
+        let (here, there) = mpsc::channel();
+        let waits = pool.submit(move || Ok(there.recv_timeout(GUARD).is_ok())).unwrap();
+        let tells = pool.submit(move || Ok(here.send(()).is_ok())).unwrap();
+        assert!(waits.result_timeout(GUARD).unwrap(), "they did not run at the same time");
+        assert!(tells.result_timeout(GUARD).unwrap());
+    }
+}
+
+//= SPEC.md#e-2
+//= type=test
+//# Work MUST start in the order of submission, and a worker MUST be started only when none is idle
+//# and the limit is not reached.
+#[test]
 fn e2_workers_are_named() {
     let pool =
         ThreadPoolExecutor::builder().max_workers(2).thread_name_prefix("crew").build().unwrap();
@@ -532,6 +560,40 @@ fn e5_nobody_can_cancel_the_end_of_a_pool() {
     busy.let_go();
     pool.shutdown(true, false).unwrap();
     pool.ended().result_timeout(Duration::ZERO).unwrap();
+}
+
+//= SPEC.md#e-6
+//= type=test
+//# `shutdown` with `cancel_futures` MUST release every waiter of the cancelled futures and mark
+//# them ended.
+#[test]
+fn e6_a_callback_of_cancelled_work_may_ask_the_pool() {
+    let pool = Arc::new(pool_of(1));
+    let busy = Busy::one_of(&pool);
+    let (asks, told) = (Arc::clone(&pool), Arc::new(AtomicUsize::new(0)));
+    let tell = Arc::clone(&told);
+    let queued = pool.submit(|| Ok(())).unwrap();
+    queued.add_done_callback(move |_| tell.store(asks.workers(), Ordering::SeqCst));
+    pool.shutdown(false, true).unwrap();
+    assert!(queued.cancelled());
+    assert_eq!(told.load(Ordering::SeqCst), 1, "it was called inside the shutdown");
+    busy.let_go();
+    end(&pool);
+}
+
+//= SPEC.md#e-5
+//= type=test
+//# `shutdown` MUST let queued work run, or cancel it when asked to, and when asked to wait MUST
+//# return only after every worker has ended.
+#[test]
+fn e5_a_callback_of_the_end_may_ask_the_pool() {
+    let pool = Arc::new(pool_of(1));
+    pool.submit(|| Ok(())).unwrap().result_timeout(GUARD).unwrap();
+    let (asks, (tell, told)) = (Arc::clone(&pool), mpsc::channel());
+    pool.ended().add_done_callback(move |_| tell.send(asks.workers()).unwrap());
+    pool.shutdown(false, false).unwrap();
+    assert_eq!(told.recv_timeout(GUARD), Ok(0));
+    end(&pool);
 }
 
 //= SPEC.md#e-6

@@ -514,6 +514,38 @@ fn t4_a_waker_called_in_another_thread_makes_the_future_go_on() {
 //# Any `std` future MUST make progress when its waker is called, from any thread, and wakes that
 //# come before the task runs MUST be coalesced into one step.
 #[test]
+fn t4_a_waker_called_by_a_callback_of_another_loop_reaches_its_own() {
+    let (send_waker, wakers) = mpsc::channel::<Waker>();
+    let open = Arc::new(AtomicBool::new(false));
+    let opens = Arc::clone(&open);
+    // A thread each, and each thread's first loop: they have everything alike that is not told apart.
+    let woken = std::thread::spawn(move || {
+        let opened = poll_fn(move |cx| {
+            if open.load(Ordering::SeqCst) {
+                return Poll::Ready(Ok(3));
+            }
+            send_waker.send(cx.waker().clone()).unwrap();
+            Poll::Pending
+        });
+        EventLoop::new().unwrap().run_until_complete(timeout(secs(60), opened))
+    });
+    let waking = std::thread::spawn(move || {
+        EventLoop::new().unwrap().run_until_complete(async move {
+            let waker = wakers.recv().unwrap();
+            opens.store(true, Ordering::SeqCst);
+            waker.wake();
+            Ok(())
+        })
+    });
+    waking.join().unwrap().unwrap();
+    assert_eq!(woken.join().unwrap().unwrap(), 3);
+}
+
+//= SPEC.md#t-4
+//= type=test
+//# Any `std` future MUST make progress when its waker is called, from any thread, and wakes that
+//# come before the task runs MUST be coalesced into one step.
+#[test]
 fn t4_a_channel_of_another_runtime_works() {
     let event_loop = EventLoop::new().unwrap();
     let (sender, receiver) = tokio::sync::oneshot::channel();

@@ -225,12 +225,40 @@ fn t14_a_task_made_and_then_refused_is_not_stepped() {
         let task = coroutine.into_task();
         if count.get() == 1 { Err(Oops.into()) } else { Ok(task) }
     });
-    let refused: Result<Task<()>, _> =
-        event_loop.create_task(async { unreachable!("its creation failed") });
+    let stepped = Rc::new(Cell::new(false));
+    let note = Rc::clone(&stepped);
+    // Not a panic: a task that nobody holds would keep it to itself.
+    let refused = event_loop.create_task(async move {
+        note.set(true);
+        Ok(())
+    });
     assert!(refused.is_err());
     let accepted = event_loop.create_task(async { Ok(3) }).unwrap();
     run_dry(&event_loop);
     assert_eq!(accepted.result().unwrap(), 3);
+    assert!(!stepped.get(), "its creation failed, and it was stepped");
+}
+
+//= SPEC.md#t-14
+//= type=test
+//# A task factory that fails, panics, or returns a task of another loop or of another coroutine
+//# MUST make the creation fail with that exception, MUST drop the coroutine, and MUST NOT stop the
+//# loop.
+#[test]
+fn t14_a_factory_may_replace_itself() {
+    let event_loop = virtual_loop();
+    event_loop.set_task_factory(|coroutine| {
+        get_running_loop()?.reset_task_factory();
+        coroutine.set_name("made by the first");
+        Ok(coroutine.into_task())
+    });
+    let made = event_loop.run_until_complete(async {
+        let next = get_running_loop()?.create_task(async { Ok(()) })?;
+        Ok((current_task().map(|task| task.name()), next.name()))
+    });
+    let (first, second) = made.unwrap();
+    assert_eq!(first.as_deref(), Some("made by the first"));
+    assert_ne!(second, "made by the first");
 }
 
 //= SPEC.md#t-14

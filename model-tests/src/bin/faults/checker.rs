@@ -1,0 +1,344 @@
+//! Who can catch a fault: a table, in order of cost. A further checker is a further row.
+//!
+//! Each is built from a copy of the workspace, and then asked for one of its checks or for all of them.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::copy::Copy;
+use super::guard::{self, Ended};
+use super::models;
+
+pub(crate) struct Checker {
+    /// As in `Caught-by:`, and the head of its column.
+    pub(crate) name: &'static str,
+    /// For the help text.
+    pub(crate) about: &'static str,
+    kind: Kind,
+    /// The longest and the shortest time that one check may be given. In between it is a multiple of what
+    /// the check takes without a fault.
+    limits: (Duration, Duration),
+}
+
+enum Kind {
+    /// A test target of the kernel; a check is a test.
+    Tests(&'static str),
+    /// The models; a check is a model.
+    Models,
+}
+
+/// Cheapest first.
+pub(crate) const CHECKERS: [Checker; 3] = [
+    Checker {
+        name: "tests",
+        about: "the clauses on real threads and virtual time: kernel/tests/clauses",
+        kind: Kind::Tests("clauses"),
+        limits: (Duration::from_secs(240), Duration::from_secs(15)),
+    },
+    Checker {
+        name: "machine",
+        about: "random programs for the concurrent future: kernel/tests/concurrent_machine.rs",
+        kind: Kind::Tests("concurrent_machine"),
+        limits: (Duration::from_secs(600), Duration::from_secs(60)),
+    },
+    Checker {
+        name: "models",
+        about: "every interleaving of the models, without their controls",
+        kind: Kind::Models,
+        limits: (Duration::from_secs(600), Duration::from_secs(60)),
+    },
+];
+
+/// Building may have to begin with the dependencies.
+const BUILD_LIMIT: Duration = Duration::from_secs(1200);
+
+/// How a check came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Passed,
+    /// It failed, after so many executions if it counts them.
+    Failed {
+        executions: Option<u64>,
+    },
+    /// It did not come to an end in time.
+    Hung,
+}
+
+/// One check.
+#[derive(Clone, Debug)]
+pub(crate) struct Checked {
+    pub(crate) name: String,
+    pub(crate) verdict: Verdict,
+    pub(crate) elapsed: Duration,
+    /// What it wrote: of a failure, the counterexample.
+    pub(crate) report: String,
+}
+
+/// What a build gave, or its output if it failed.
+pub(crate) type Built = Result<PathBuf, String>;
+
+impl Checker {
+    /// Which of all checkers this is.
+    pub(crate) fn find(name: &str) -> Option<usize> {
+        CHECKERS.iter().position(|checker| checker.name == name)
+    }
+
+    /// Does the text of the checkout know a check of this name? Cheap, for a look without a build.
+    pub(crate) fn knows(&self, sources: &super::copy::Sources, name: &str) -> bool {
+        let has = |path: &str, text: &str| {
+            let within = |known: &str| known == path || known.starts_with(&format!("{path}/"));
+            sources.iter().any(|(known, source)| {
+                within(known) && String::from_utf8_lossy(source).contains(text)
+            })
+        };
+        match self.kind {
+            Kind::Tests(target) => {
+                let (path, function) = match name.rsplit_once("::") {
+                    Some((module, function)) => (
+                        format!("kernel/tests/{target}/{}.rs", module.replace("::", "/")),
+                        function,
+                    ),
+                    None => (format!("kernel/tests/{target}.rs"), name),
+                };
+                has(&path, &format!("fn {function}("))
+            }
+            Kind::Models => has("model-tests/src", &format!("\"{name}\"")),
+        }
+    }
+
+    /// Builds it from the copy.
+    pub(crate) fn build(&self, copy: &Copy) -> io::Result<Built> {
+        match self.kind {
+            Kind::Tests(target) => build_tests(copy, target),
+            Kind::Models => build_models(copy),
+        }
+    }
+
+    /// The names of all its checks.
+    pub(crate) fn all(&self, copy: &Copy, program: &Path) -> io::Result<Vec<String>> {
+        let arguments: &[&str] = match self.kind {
+            Kind::Tests(_) => &["--list", "--format", "terse"],
+            Kind::Models => &["list"],
+        };
+        let ended = run(copy, program, arguments, self.limits.0)?;
+        if ended.status != Some(0) {
+            return Err(io::Error::other(format!("no list of {}: {}", self.name, ended.stderr)));
+        }
+        let lines = ended.stdout.lines();
+        Ok(match self.kind {
+            Kind::Tests(_) => {
+                lines.filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect()
+            }
+            // The models of the explorer itself do not touch the kernel.
+            Kind::Models => lines
+                .skip(1)
+                .filter_map(|line| line.split_whitespace().next())
+                .filter(|name| !name.starts_with("litmus_"))
+                .map(str::to_owned)
+                .collect(),
+        })
+    }
+
+    /// Runs one check, for no longer than `limit` or what any check is given.
+    pub(crate) fn check(
+        &self,
+        copy: &Copy,
+        program: &Path,
+        name: &str,
+        limit: Option<Duration>,
+    ) -> io::Result<Checked> {
+        let (longest, shortest) = self.limits;
+        let limit = limit.unwrap_or(longest).clamp(shortest, longest);
+        let arguments: &[&str] = match self.kind {
+            Kind::Tests(_) => &[name, "--exact"],
+            Kind::Models => &["explore", &models::request(name)],
+        };
+        let ended = run(copy, program, arguments, limit)?;
+        let failed = match self.kind {
+            Kind::Tests(_) => test_verdict(&ended),
+            Kind::Models => models::verdict(&ended),
+        };
+        let verdict = failed.ok_or_else(|| {
+            io::Error::other(format!(
+                "there is no `{name}` among the {}: {}",
+                self.name, ended.stderr
+            ))
+        })?;
+        let report = match self.kind {
+            Kind::Tests(_) => ended.stdout + &ended.stderr,
+            Kind::Models => models::report(&ended),
+        };
+        Ok(Checked { name: name.to_owned(), verdict, elapsed: ended.elapsed, report })
+    }
+}
+
+impl Checker {
+    /// Runs all checks. Tests run in one process if they all come to an end there: it is much faster.
+    pub(crate) fn check_all(
+        &self,
+        copy: &Copy,
+        program: &Path,
+        limit: impl Fn(&str) -> Option<Duration>,
+    ) -> io::Result<Vec<Checked>> {
+        let names = self.all(copy, program)?;
+        if let Kind::Tests(_) = self.kind {
+            let ended = run(copy, program, &[], self.limits.1 * 4)?;
+            let verdicts = verdicts_of_all(&ended.stdout);
+            let one = |name: String| match verdicts.get(&*name) {
+                Some(verdict) => {
+                    let (verdict, report) = (verdict.clone(), String::new());
+                    Ok(Checked { name, verdict, elapsed: ended.elapsed, report })
+                }
+                // One that hangs or aborts keeps others from their turn.
+                None => self.check(copy, program, &name, limit(&name)),
+            };
+            return names.into_iter().map(one).collect();
+        }
+        names.iter().map(|name| self.check(copy, program, name, limit(name))).collect()
+    }
+}
+
+/// What a whole run of tests says of each.
+fn verdicts_of_all(stdout: &str) -> HashMap<&str, Verdict> {
+    let lines = stdout.lines().filter_map(|line| line.strip_prefix("test "));
+    lines
+        .filter_map(|line| {
+            let (name, verdict) = line.split_once(" ... ")?;
+            // A test that must panic says so after its name.
+            let name = name.split(" - ").next()?;
+            match verdict {
+                "ok" => Some((name, Verdict::Passed)),
+                "FAILED" => Some((name, Verdict::Failed { executions: None })),
+                _ => None,
+            }
+        })
+        .collect()
+}
+
+/// The kernel's tests open files by paths relative to their package.
+fn run(copy: &Copy, program: &Path, arguments: &[&str], limit: Duration) -> io::Result<Ended> {
+    guard::run(program, arguments, &copy.workspace().join("kernel"), copy.folder(), limit)
+}
+
+/// `None` if there is no such test.
+fn test_verdict(ended: &Ended) -> Option<Verdict> {
+    match ended.status {
+        None => Some(Verdict::Hung),
+        Some(0) if !ended.stdout.contains("running 1 test\n") => None,
+        Some(0) => Some(Verdict::Passed),
+        Some(_) => Some(Verdict::Failed { executions: None }),
+    }
+}
+
+fn cargo(copy: &Copy, arguments: &[&str], folder: &str) -> io::Result<Ended> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let target = copy.folder().join(folder);
+    let target = target.to_string_lossy();
+    let arguments: Vec<&str> = arguments.iter().copied().chain(["--target-dir", &target]).collect();
+    guard::run(Path::new(&cargo), &arguments, &copy.workspace(), copy.folder(), BUILD_LIMIT)
+}
+
+fn build_tests(copy: &Copy, target: &str) -> io::Result<Built> {
+    let arguments = [
+        "test",
+        "--locked",
+        "--package",
+        "loopgate",
+        "--test",
+        target,
+        "--no-run",
+        "--message-format",
+        "json-render-diagnostics",
+        // Nobody debugs these.
+        "--config",
+        "profile.dev.debug=0",
+    ];
+    let ended = cargo(copy, &arguments, "native")?;
+    if ended.status != Some(0) {
+        return Ok(Err(ended.stderr));
+    }
+    let name = format!("\"name\":\"{target}\"");
+    let program = ended.stdout.lines().filter(|line| line.contains(&name)).find_map(|line| {
+        let path = line.split_once("\"executable\":\"")?.1.split_once('"')?.0;
+        Some(PathBuf::from(path))
+    });
+    Ok(program.ok_or_else(|| format!("cargo named no executable of the test {target}")))
+}
+
+fn build_models(copy: &Copy) -> io::Result<Built> {
+    let arguments = [
+        "build",
+        "--locked",
+        "--package",
+        "loopgate-model-tests",
+        "--bin",
+        "models",
+        "--profile",
+        "models",
+        "--config",
+        "build.rustflags=['--cfg','loom']",
+        // Most of a fault's time is building: what changes with each is built fast, loom to be fast.
+        "--config",
+        "profile.models.opt-level=1",
+        "--config",
+        "profile.models.incremental=true",
+        "--config",
+        "profile.models.package.loom.opt-level=3",
+        "--config",
+        "profile.models.package.generator.opt-level=3",
+    ];
+    let ended = cargo(copy, &arguments, "loom")?;
+    Ok(match ended.status {
+        Some(0) => Ok(copy.folder().join("loom/models/models")),
+        _ => Err(ended.stderr),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(status: Option<i32>, stdout: &str) -> Ended {
+        let (stdout, stderr) = (stdout.to_owned(), String::new());
+        Ended { status, stdout, stderr, elapsed: Duration::ZERO }
+    }
+
+    #[test]
+    fn a_test_that_did_not_run_did_not_pass() {
+        let verdict = |status, stdout| test_verdict(&ended(status, stdout));
+        assert_eq!(verdict(Some(0), "\nrunning 1 test\ntest a ... ok\n"), Some(Verdict::Passed));
+        assert_eq!(verdict(Some(0), "\nrunning 0 tests\n"), None);
+        assert_eq!(verdict(None, "\nrunning 1 test\n"), Some(Verdict::Hung));
+        let failed = Some(Verdict::Failed { executions: None });
+        assert_eq!(verdict(Some(101), "\nrunning 1 test\n"), failed);
+        assert_eq!(verdict(Some(134), "\nrunning 1 test\n"), failed);
+    }
+
+    #[test]
+    fn a_whole_run_is_read_test_by_test() {
+        let text =
+            "running 3 tests\ntest a ... ok\ntest b::c ... FAILED\ntest d - should panic ... ok\n";
+        let verdicts = verdicts_of_all(text);
+        assert_eq!(verdicts["a"], Verdict::Passed);
+        assert_eq!(verdicts["b::c"], Verdict::Failed { executions: None });
+        assert_eq!((&verdicts["d"], verdicts.len()), (&Verdict::Passed, 3));
+    }
+
+    #[test]
+    fn cheap_looks_find_checks_by_their_text() {
+        let sources = [
+            ("kernel/tests/clauses/task/wait.rs", "fn t18_a() {}"),
+            ("kernel/tests/concurrent_machine.rs", "fn laws() {}"),
+            ("model-tests/src/models/wakeup.rs", "name: \"w2_a\","),
+        ];
+        let sources = sources.map(|(path, text)| (path.to_owned(), text.into())).into();
+        let knows =
+            |checker: &str, name| CHECKERS[Checker::find(checker).unwrap()].knows(&sources, name);
+        assert!(knows("tests", "task::wait::t18_a") && !knows("tests", "task::wait::t18"));
+        assert!(!knows("tests", "task::t18_a"));
+        assert!(knows("machine", "laws") && !knows("machine", "law"));
+        assert!(knows("models", "w2_a") && !knows("models", "w2"));
+    }
+}

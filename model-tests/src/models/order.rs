@@ -1,0 +1,106 @@
+//! Which of two came first, where the outcome alone does not say it.
+//!
+//! A task that awaits inside its own step goes on at once if what it awaits is done, and then overtakes
+//! what stands in the queue: it takes a task to ask. A wait that times out may or may not have come before
+//! the value: it takes the record of the execution to tell.
+
+use loopgate::checkers::model::interleaving;
+use loopgate::{ResultError, concurrent};
+
+use super::support::{Cell, NO_SPURIOUS, NOT_OBSERVED, SOON, event_loop, running, turns};
+use crate::harness::{Change, Control, Model, Outcome, join, start};
+
+pub(super) static MODELS: &[Model] = &[
+    Model {
+        name: "c9_wrap_in_a_task_races_completion",
+        clauses: &["C-9", "U-5"],
+        question: "Does a task that wraps a future and awaits it go on only after the worker's earlier post?",
+        environment: NO_SPURIOUS,
+        outcomes: &["post, then value"],
+        body: || wrap_in_a_task(true),
+        controls: &[Control {
+            name: "it posts after it completed",
+            change: Change::Body(|| wrap_in_a_task(false)),
+            fails_with: "outcome not allowed: value",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
+        name: "f9_timeout_never_beats_the_value",
+        clauses: &["F-9"],
+        question: "Does a wait that times out while the value is being stored look again under the lock?",
+        outcomes: &["value 1", "timed out first"],
+        body: timeout_and_value,
+        controls: &[Control {
+            name: "the value always comes first, they say",
+            change: Change::Forbid("timed out first"),
+            fails_with: "outcome not allowed: timed out first",
+        }],
+        ..Model::DEFAULTS
+    },
+];
+
+//= SPEC.md#c-9
+//= type=test
+//# The outcome of a concurrent future MUST reach its loop future through the loop's queue, even if
+//# it was done when it was wrapped.
+//= SPEC.md#u-5
+//= type=test
+//# A loop future MUST observe the completion of work after every post that the working thread made
+//# before.
+fn wrap_in_a_task(post_first: bool) -> Outcome {
+    let event_loop = event_loop();
+    let (promise, source) = concurrent::promise::<u32>();
+    let order = Cell::new(Vec::new());
+    let worker = start("worker", {
+        let (handle, order) = (event_loop.handle(), order.clone());
+        move || {
+            let post = || {
+                let order = order.clone();
+                let note = move || order.update(|order| order.push("post"));
+                handle.call_soon_threadsafe(note).expect("the loop is open");
+            };
+            if post_first {
+                post();
+            }
+            promise.set_result(1).expect("nobody cancels");
+            if !post_first {
+                post();
+            }
+        }
+    });
+    let noted = order.clone();
+    let awaited = event_loop.run_until_complete(async move {
+        running().wrap_future(source)?.await?;
+        noted.update(|order| order.push("value"));
+        Ok(())
+    });
+    awaited.expect("a value");
+    join(worker);
+    turns(&event_loop, 1);
+    order.get().join(", then ").into()
+}
+
+//= SPEC.md#f-9
+//= type=test
+//# If completion came first, a waiter MUST get the outcome and never a timeout; a timeout MUST
+//# leave the future as it was.
+fn timeout_and_value() -> Outcome {
+    let (promise, future) = concurrent::promise::<u32>();
+    let producer = start("producer", move || promise.set_result(1).expect("nobody cancels"));
+    let result = future.result_timeout(SOON);
+    join(producer);
+    let steps = interleaving().map(|recorded| recorded.steps).unwrap_or_default();
+    // Both happen with the future locked, so their order in the record is that of the lock.
+    let stored = steps.iter().position(|s| s.thread == 1 && s.operation == "notify all of");
+    let looked = steps.iter().rposition(|s| s.thread == 0 && s.operation == "stops waiting on");
+    match result {
+        Ok(value) => format!("value {value}").into(),
+        Err(ResultError::TimedOut) if steps.is_empty() => NOT_OBSERVED.into(),
+        Err(ResultError::TimedOut) => {
+            assert!(looked < stored, "it timed out though the value was there");
+            "timed out first".into()
+        }
+        Err(other) => panic!("{other}"),
+    }
+}
