@@ -53,18 +53,25 @@ pub(crate) struct CancelPort {
     pending: RefCell<Option<Cancelled>>,
     /// By registration; in the order in which they were offered.
     delivered: RefCell<Vec<(u64, Cancelled)>>,
-    /// Registrations whose target has handed a cancel on.
-    handed_on: RefCell<Vec<u64>>,
     /// A cancel was received in this step, by whatever awaitable.
     received: Cell<bool>,
     /// A cancel came during this step: what was polled before it has yet to be asked.
     fresh: Cell<bool>,
-    targets: RefCell<Vec<(u64, Rc<dyn Target>)>>,
+    targets: RefCell<Vec<Registration>>,
     registered: Cell<u64>,
     /// A cancel is being handed to a target; if it comes back, tasks await in a circle.
     handing: Cell<bool>,
     /// What the task is suspended on has refused the pending cancel, and is not asked again.
     refused: Cell<bool>,
+}
+
+/// What the task is suspended on.
+#[derive(Clone)]
+struct Registration {
+    key: u64,
+    target: Rc<dyn Target>,
+    /// The target has handed a cancel on.
+    handed_on: bool,
 }
 
 thread_local! {
@@ -79,7 +86,6 @@ impl CancelPort {
             loop_id,
             pending: RefCell::new(None),
             delivered: RefCell::new(Vec::new()),
-            handed_on: RefCell::new(Vec::new()),
             received: Cell::new(false),
             fresh: Cell::new(false),
             targets: RefCell::new(Vec::new()),
@@ -112,15 +118,15 @@ impl CancelPort {
     pub(crate) fn offer(&self, cancelled: &Cancelled) -> bool {
         // A target may wake the task and so reach this port again: no borrow is held meanwhile.
         let mut targets = self.targets.borrow().clone();
-        targets.retain(|(key, target)| {
-            let stale = target.is_stale();
+        targets.retain(|registration| {
+            let stale = registration.target.is_stale();
             if stale {
-                self.withdraw(*key);
+                self.withdraw(registration.key);
             }
             !stale
         });
         let mut taken = false;
-        for (key, target) in &targets {
+        for Registration { key, target, .. } in &targets {
             if self.delivered.borrow().iter().any(|(known, _)| known == key) {
                 // One before it is still on its way there, and its message stays.
                 taken = true;
@@ -128,7 +134,7 @@ impl CancelPort {
             }
             match self.hand(&**target, cancelled) {
                 Taken::Refused => continue,
-                Taken::HandedOn => self.handed_on.borrow_mut().push(*key),
+                Taken::HandedOn => self.mark_handed_on(*key),
                 Taken::ToYield => self.deliver(*key, cancelled),
             }
             taken = true;
@@ -137,6 +143,13 @@ impl CancelPort {
             self.refused.set(true);
         }
         taken
+    }
+
+    fn mark_handed_on(&self, key: u64) {
+        let mut targets = self.targets.borrow_mut();
+        if let Some(registration) = targets.iter_mut().find(|known| known.key == key) {
+            registration.handed_on = true;
+        }
     }
 
     /// The awaitable behind the registration `key` will yield it.
@@ -181,7 +194,7 @@ impl CancelPort {
     pub(crate) fn take_back(&self) {
         drop((self.take_pending(), self.delivered.take()));
         let targets = self.targets.borrow().clone();
-        targets.iter().for_each(|(_, target)| target.take_back());
+        targets.iter().for_each(|registration| registration.target.take_back());
     }
 
     /// What had taken a cancel is gone without having received it.
@@ -212,13 +225,13 @@ impl CancelPort {
     fn register(&self, target: Rc<dyn Target>) -> u64 {
         let key = self.registered.get() + 1;
         self.registered.set(key);
-        self.targets.borrow_mut().push((key, target));
+        self.targets.borrow_mut().push(Registration { key, target, handed_on: false });
         key
     }
 
     fn withdraw(&self, key: u64) {
         let mut targets = self.targets.borrow_mut();
-        let found = targets.iter().position(|(k, _)| *k == key);
+        let found = targets.iter().position(|known| known.key == key);
         let removed = found.map(|index| targets.swap_remove(index));
         drop(targets);
         let mut delivered = self.delivered.borrow_mut();
@@ -226,7 +239,6 @@ impl CancelPort {
         let undelivered = undelivered.map(|index| delivered.remove(index).1);
         let others = !delivered.is_empty();
         drop(delivered);
-        self.handed_on.borrow_mut().retain(|known| *known != key);
         // Gone before it yielded it: the next one will, unless another had it too.
         if let Some(cancelled) = undelivered.filter(|_| !others) {
             self.give_back(cancelled);
@@ -286,7 +298,7 @@ impl Suspension {
     pub(crate) fn ready(&mut self) {
         if let Some((port, key)) = &self.0
             && let Some(port) = port.upgrade()
-            && port.handed_on.borrow().contains(key)
+            && port.targets.borrow().iter().any(|known| known.key == *key && known.handed_on)
         {
             port.received.set(true);
         }

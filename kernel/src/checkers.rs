@@ -2,6 +2,7 @@
 //!
 //! Behind the feature `checkers`. Not part of the public promise: it may change in any release.
 
+use crate::concurrent::ConcurrentFuture;
 use crate::event_loop::LocalLoop;
 
 pub use crate::primitives::checked as model;
@@ -56,4 +57,10 @@ pub fn fill_pipe(local: &LocalLoop) -> usize {
 #[must_use]
 pub fn drain_pipe(local: &LocalLoop) -> usize {
     local.core().pipe.borrow().count_and_drain()
+}
+
+/// How many waits for several futures have the future among theirs.
+#[must_use]
+pub fn waits_for<T>(future: &ConcurrentFuture<T>) -> usize {
+    future.waits()
 }

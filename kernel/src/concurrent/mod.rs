@@ -432,6 +432,11 @@ impl<T> ConcurrentFuture<T> {
         state.waiters.retain(|(subscribed, _)| !Arc::ptr_eq(subscribed, waiter));
     }
 
+    #[cfg(feature = "checkers")]
+    pub(crate) fn waits(&self) -> usize {
+        self.shared.state.lock().waiters.len()
+    }
+
     /// Waits for the exception, or for the news that there is none.
     ///
     /// # Errors

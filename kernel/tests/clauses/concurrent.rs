@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
+use loopgate::checkers::waits_for;
 use loopgate::concurrent::{self, EmptySet, ReturnWhen, Unfinished, as_completed, promise, wait};
 use loopgate::{
     BrokenPromise, Clock, ConcurrentFuture, Exception, InvalidState, ResultError, TimeoutError,
@@ -1820,4 +1821,61 @@ fn f22_work_of_others_may_be_waited_for_on_a_loop_thread() {
         })
         .unwrap();
     let _turn = event_loop.run_once(Some(Duration::ZERO)).unwrap();
+}
+
+// ---- What the mutants of the future got past --------------------------------------------------------------
+
+//= SPEC.md#f-18
+//= type=test
+//# `wait` that times out MUST return the split so far and MUST leave no trace in the futures.
+#[test]
+fn f18_a_wait_that_times_out_leaves_the_other_waits_alone() {
+    let (work, future) = promise::<u32>();
+    let futures = [future];
+    let mut earlier = as_completed(&futures, Some(Duration::ZERO)).unwrap();
+    let split = wait(&futures, Some(Duration::ZERO), ReturnWhen::AllCompleted).unwrap();
+    assert_eq!(split.not_done.len(), 1);
+    let mut later = as_completed(&futures, Some(Duration::ZERO)).unwrap();
+    drop(as_completed(&futures, None).unwrap());
+    work.set_result(3).unwrap();
+    for waiting in [&mut earlier, &mut later] {
+        assert_eq!(waiting.next().unwrap().unwrap().result().unwrap(), 3);
+    }
+}
+
+//= SPEC.md#f-18
+//= type=test
+//# `wait` that times out MUST return the split so far and MUST leave no trace in the futures.
+#[test]
+fn f18_whoever_stops_waiting_is_in_no_future_any_more() {
+    let (works, futures): (Vec<_>, Vec<_>) = (0..3).map(|_| promise::<u32>()).unzip();
+    let waits = || futures.iter().map(waits_for).collect::<Vec<_>>();
+    let iterating = as_completed(&futures, Some(Duration::ZERO)).unwrap();
+    assert_eq!(waits(), [1, 1, 1]);
+    let timed_out = wait(&futures, Some(Duration::ZERO), ReturnWhen::FirstCompleted).unwrap();
+    assert_eq!((timed_out.done.len(), waits()), (0, vec![1, 1, 1]));
+    works[0].set_result(1).unwrap();
+    let one_done = wait(&futures, None, ReturnWhen::FirstCompleted).unwrap();
+    assert_eq!((one_done.done.len(), waits()), (1, vec![0, 1, 1]));
+    drop(iterating);
+    assert_eq!(waits(), [0, 0, 0]);
+}
+
+#[test]
+fn a_future_shows_its_state_to_a_debugger() {
+    let (work, future) = promise::<u32>();
+    let shows = |name: &str| {
+        let of_both = [format!("{future:?}"), format!("{work:?}")];
+        assert!(of_both.iter().all(|text| text.contains(&format!("\"{name}\""))), "{of_both:?}");
+    };
+    shows("PENDING");
+    future.cancel();
+    shows("CANCELLED");
+    assert!(!work.set_running_or_notify_cancel().unwrap());
+    shows("CANCELLED_AND_NOTIFIED");
+    let (work, future) = promise::<u32>();
+    assert!(work.set_running_or_notify_cancel().unwrap());
+    assert!(format!("{future:?}").contains("\"RUNNING\""), "{future:?}");
+    work.set_result(3).unwrap();
+    assert!(format!("{future:?}").contains("\"FINISHED\""), "{future:?}");
 }

@@ -1431,3 +1431,21 @@ fn s12_what_is_refused_is_dropped_with_nothing_borrowed() {
     assert!(matches!(event_loop.add_reader(&Fd(RawFd::MAX), nosy()), Err(WatchError::Os(_))));
     assert_eq!(dropped.get(), 3);
 }
+
+//= SPEC.md#s-6
+//= type=test
+//# `close` MUST be refused while the loop runs, MUST be idempotent, and MUST drop all queued work,
+//# timers and tasks.
+#[test]
+fn s6_what_a_loop_holds_is_there_before_close_and_gone_after_it() {
+    let event_loop = virtual_loop();
+    let (_promise, source) = concurrent::promise::<()>();
+    let wrapped = event_loop.wrap_future(source).unwrap();
+    let tasks = [(); 3].map(|()| event_loop.create_task(sleep(Duration::from_secs(1))).unwrap());
+    event_loop.call_later(Duration::from_secs(1), || ()).unwrap();
+    event_loop.call_later(Duration::from_secs(2), || ()).unwrap();
+    assert_eq!(census(&event_loop), Census { queued: 3, timers: 2, tasks: 3, parcels: 1 });
+    event_loop.close().unwrap();
+    assert_eq!(census(&event_loop), Census { queued: 0, timers: 0, tasks: 0, parcels: 0 });
+    assert!(wrapped.done() && tasks.iter().all(|task| task.done()));
+}

@@ -12,8 +12,11 @@ use std::time::Duration;
 
 use loopgate::checkers::break_pipe;
 use loopgate::{
-    Cancelled, EventLoop, Exception, ExceptionContext, ExitRequest, LoopClosed, ResultError,
-    RunError, ThreadPoolExecutor, concurrent, get_running_loop, sleep, yield_now,
+    AwaitsItself, BrokenPromise, Cancelled, DeadlineOverflow, EventLoop, Exception,
+    ExceptionContext, ExitRequest, FactoryError, ForeignLoop, InvalidState, LoopClosed,
+    NoRunningLoop, NotInTask, PostError, ResultError, RunError, ShutdownError, SubmitError,
+    ThreadPoolError, ThreadPoolExecutor, TimeoutError, WatchError, concurrent, get_running_loop,
+    sleep, yield_now,
 };
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
@@ -572,4 +575,64 @@ fn x5_a_handler_that_panics_for_every_kind_of_report_stops_nothing() {
             assert!(event.contains("from the handler"), "{event}");
         }
     });
+}
+
+/// Each says what happened, and those of the user's making what to do instead.
+#[test]
+fn every_error_has_a_text_of_its_own() {
+    let os = || std::io::Error::other("no descriptors");
+    let why = || Exception::new("no licence");
+    let texts: Vec<(Exception, &str)> = vec![
+        (Cancelled::default().into(), "cancelled"),
+        (Cancelled::with_message("enough").into(), "cancelled: enough"),
+        (ExitRequest { code: 3 }.into(), "code 3"),
+        (Exception::from_panic(Box::new("oh")), "panicked: oh"),
+        (ResultError::TimedOut.into(), "timed out"),
+        (ResultError::Pending.into(), "pending; await it"),
+        (ResultError::WouldDeadlock.into(), "deadlock"),
+        (RunError::AlreadyRunning.into(), "already running"),
+        (RunError::OtherLoopRunning.into(), "another event loop"),
+        (RunError::Closed.into(), "closed"),
+        (RunError::StoppedBeforeDone.into(), "stopped before"),
+        (RunError::Poll(os()).into(), "cannot sleep: no descriptors"),
+        (LoopClosed.into(), "the event loop is closed; make a new one"),
+        (BrokenPromise.into(), "dropped before it completed"),
+        (InvalidState { rejected: 3, cancelled: true }.into(), "cancelled"),
+        (InvalidState { rejected: 3, cancelled: false }.into(), "completed already"),
+        (concurrent::EmptySet.into(), "empty"),
+        (concurrent::Unfinished { unfinished: 2, total: 5 }.into(), "2 (of 5) futures unfinished"),
+        (SubmitError::ShutDown.into(), "shut down"),
+        (SubmitError::Broken(why()).into(), "initializer failed: no licence"),
+        (
+            SubmitError::NoThread(why()).into(),
+            "no thread could be started for the work: no licence",
+        ),
+        (SubmitError::LoopClosed.into(), "closed"),
+        (ThreadPoolError::ZeroWorkers.into(), "at least one worker"),
+        (ShutdownError::FromOwnWorker.into(), "from another thread"),
+        (ShutdownError::TimedOut { workers: 7 }.into(), "7 workers"),
+        (ForeignLoop.into(), "another event loop"),
+        (WatchError::AlreadyWatched.into(), "watched in this direction already"),
+        (WatchError::LoopClosed.into(), "closed"),
+        (WatchError::Os(os()).into(), "cannot be watched: no descriptors"),
+        (DeadlineOverflow.into(), "beyond the clock's range"),
+        (PostError::LoopClosed.into(), "closed"),
+        (PostError::WakeFailed(os()).into(), "cannot be woken, the work was withdrawn: no desc"),
+        (TimeoutError.into(), "the time was up"),
+        (NotInTask.into(), "outside a task"),
+        (AwaitsItself.into(), "cannot await itself"),
+        (NoRunningLoop.into(), "no event loop is running"),
+        (FactoryError::OtherLoop.into(), "of another loop"),
+        (FactoryError::OtherCoroutine.into(), "of another coroutine"),
+    ];
+    for (error, text) in texts {
+        assert!(error.to_string().contains(text), "{error:?} says {:?}", error.to_string());
+    }
+    // The carried exception speaks for itself, also where it is not unpacked.
+    assert_eq!(ResultError::Exception(why()).to_string(), "no licence");
+    assert_eq!(ResultError::Cancelled(Cancelled::default()).to_string(), "cancelled");
+    assert_eq!(
+        RunError::Exit(ExitRequest { code: 4 }.into()).to_string(),
+        "exit requested with code 4"
+    );
 }

@@ -1397,3 +1397,100 @@ fn t12_uncancel_does_not_touch_a_future_that_is_cancelled_already() {
     assert!(kept.cancelled() && task.cancelled());
     assert_eq!(task.cancelling(), 0);
 }
+
+// ---- What the mutants of the cancel ports got past -------------------------------------------------------
+
+/// An awaitable that is pending, and whether what is behind it has been cancelled.
+type Movable = (&'static str, Boxed<()>, Box<dyn Fn() -> bool>);
+
+fn movables(event_loop: &EventLoop) -> Vec<Movable> {
+    let (loop_promise, loop_future) = event_loop.create_future::<()>();
+    let (promise, future) = concurrent::promise::<()>();
+    let task = event_loop.create_task(sleep(secs(3600))).unwrap();
+    let (loop_awaited, awaited, joined) = (loop_future.clone(), future.clone(), task.clone());
+    vec![
+        (
+            "loop future",
+            Box::pin(loop_awaited),
+            Box::new(move || {
+                let _kept = &loop_promise;
+                loop_future.cancelled()
+            }),
+        ),
+        (
+            "concurrent future",
+            Box::pin(awaited),
+            Box::new(move || {
+                let _kept = &promise;
+                future.cancelled()
+            }),
+        ),
+        ("task", Box::pin(joined), Box::new(move || task.cancelled())),
+    ]
+}
+
+//= SPEC.md#t-6
+//= type=test
+//# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then
+//# yields `Err(Cancelled)` with the message.
+#[test]
+fn t6_an_awaitable_that_moved_hears_only_of_the_task_that_awaits_it_now() {
+    for index in 0..movables(&virtual_loop()).len() {
+        let event_loop = virtual_loop();
+        let (name, awaitable, is_cancelled) = movables(&event_loop).swap_remove(index);
+        let shared = Rc::new(RefCell::new(Some(awaitable)));
+        let (begun, taken) = (Rc::clone(&shared), shared);
+        let first = event_loop
+            .create_task(async move {
+                let polled_once = std::future::poll_fn(|cx| {
+                    let mut awaitable = begun.borrow_mut();
+                    assert!(awaitable.as_mut().unwrap().as_mut().poll(cx).is_pending());
+                    Poll::Ready(())
+                });
+                polled_once.await;
+                sleep(secs(9)).await
+            })
+            .unwrap();
+        turns(&event_loop, 2);
+        // A branch with a waker of its own is polled only if the cancel is offered to what it awaits.
+        let second = event_loop
+            .create_task(async move {
+                let moved = taken.borrow_mut().take().unwrap();
+                let others = async { message_of(&sleep(secs(99)).await) };
+                Ok(join_woken(async move { message_of(&moved.await) }, others).await.0)
+            })
+            .unwrap();
+        turns(&event_loop, 2);
+        first.cancel_with_message("first");
+        turns(&event_loop, 2);
+        assert!(first.cancelled(), "{name}");
+        assert!(!is_cancelled() && !second.done(), "{name}: it is the other's await now");
+        second.cancel_with_message("second");
+        let told = finish(&event_loop, second).unwrap();
+        assert!(is_cancelled(), "{name}");
+        assert_eq!(told.as_deref(), Some("second"), "{name}");
+    }
+}
+
+//= SPEC.md#t-10
+//= type=test
+//# Cancelling a task that awaits another task MUST cancel that one and go on waiting for its end.
+#[test]
+fn t10_a_cancel_asked_for_while_running_is_handed_on_to_the_task_awaited_next() {
+    let event_loop = virtual_loop();
+    let log = Log::default();
+    let child = slow_to_end(&event_loop, &log);
+    turns(&event_loop, 1);
+    let (awaited, noted) = (child.clone(), log.clone());
+    let parent = event_loop
+        .create_task(async move {
+            current_task().unwrap().cancel();
+            let result = awaited.await;
+            noted.note("parent goes on");
+            result
+        })
+        .unwrap();
+    run_dry(&event_loop);
+    assert_eq!(log.entries(), ["cleanup begins", "cleanup ends", "parent goes on"]);
+    assert!(child.cancelled() && parent.cancelled());
+}

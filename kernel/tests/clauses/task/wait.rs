@@ -262,3 +262,27 @@ fn t18_tasks_that_yield_take_turns() {
     let expected = [("a", 0), ("b", 0), ("a", 1), ("b", 1), ("a", 2), ("b", 2)];
     assert_eq!(log.entries(), expected);
 }
+
+//= SPEC.md#t-18
+//= type=test
+//# `sleep` MUST end not before its delay, and when cancelled MUST withdraw its timer; `yield_now`
+//# MUST let everything that is queued run first.
+#[test]
+fn t18_a_yield_lets_each_of_the_others_run_once_and_then_ends() {
+    let event_loop = virtual_loop();
+    for _ in 0..7 {
+        event_loop.call_soon(|| {}).unwrap();
+    }
+    turns(&event_loop, 1);
+    let task = event_loop.create_task(yield_now()).unwrap();
+    let log = Log::default();
+    for name in ["one", "another"] {
+        let noted = log.clone();
+        event_loop.call_soon(move || noted.note(name)).unwrap();
+    }
+    turns(&event_loop, 1);
+    assert!(!task.done());
+    assert_eq!(log.entries(), ["one", "another"]);
+    turns(&event_loop, 1);
+    assert!(task.done(), "its turn has come");
+}
