@@ -21,8 +21,7 @@ Every interleaving of a model's threads is explored, unless the table says `boun
 variant of a model that must fail. What a model comes to is compared with model-tests/ledger.toml.
 
   --class CLASS      quick (if none is named): the bounds that the models state;
-                     nightly: one preemption and one unusual answer more than they state;
-                     deep: any number of preemptions, and one unusual answer more.
+                     nightly: one preemption more than they state; deep: any number of them.
                      Models without a bound are run in each class, controls at the stated bounds.
   --record           write the counts of this run into the ledger; what fails is not recorded
   --shard K/N        run the Kth of N parts of the suite; together they are all of it

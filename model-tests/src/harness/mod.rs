@@ -53,9 +53,14 @@
 //! as were counted; nothing was cut off by the bound on preemptions or by the limit on choices.
 //! Everything else is reported as *bounded at n*.
 //!
-//! The suite has three *classes*. `quick` has the bounds that the models state; `nightly` one preemption and
-//! one unusual answer more; `deep` any number of preemptions. Models without a bound run in each of them, and
-//! controls always at the stated bounds: to fail once is enough.
+//! The suite has three *classes*. `quick` has the bounds that the models state; `nightly` one preemption
+//! more; `deep` any number of preemptions. Models without a bound run in each of them, and controls always
+//! at the stated bounds: to fail once is enough.
+//!
+//! `cargo agree` explores the same models a second time, under shuttle and without any bound on preemptions.
+//! It must reach the same outcomes and see the same *histories*: what each thread did and saw, in its own
+//! order. Where loom was bounded it may see more. Models that are only `drawn` have too many threads to be
+//! explored; they run there under random schedulers, and in `cargo stress` on real threads.
 //!
 //! What each model came to, to the execution, is in `model-tests/ledger.toml`. A run that comes to
 //! anything else fails until `cargo models --record` accepts it. So an exploration cannot shrink unseen.
