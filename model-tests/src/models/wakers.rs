@@ -1,6 +1,8 @@
 //! A task's waker in another thread, against whatever the task and its loop do meanwhile.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use loopgate::checkers::model::thread::ThreadId;
@@ -400,12 +402,12 @@ fn noting_task(event_loop: &EventLoop) -> (Flags, Cell<Vec<&'static str>>) {
 fn wake_before_call(in_order: bool) -> Outcome {
     let event_loop = event_loop();
     let (flags, order) = noting_task(&event_loop);
-    let other = start("other", {
-        let flags = flags.clone();
-        move || flags.wake()
-    });
-    let noted = order.clone();
+    let other = Rc::new(RefCell::new(None));
+    let (noted, started) = (order.clone(), Rc::clone(&other));
     let both = move || {
+        let waking = flags.clone();
+        // From here, so that what the loop did before is not raced.
+        *started.borrow_mut() = Some(start("other", move || waking.wake()));
         let call = move || noted.update(|order| order.push("call"));
         if in_order {
             flags.wake();
@@ -417,7 +419,7 @@ fn wake_before_call(in_order: bool) -> Outcome {
     };
     event_loop.call_soon(both).expect("the loop is open");
     turns(&event_loop, 1);
-    join(other);
+    join(other.take().expect("started in that turn"));
     turns(&event_loop, 2);
     order.get().join(", then ").into()
 }

@@ -21,7 +21,7 @@
 //! | CA6 | and the coroutine swallows the cancel | `c7_swallowed_cancel_races_the_end` |
 //! | CA7 | and the coroutine raises something else because of it | `c3_exception_in_the_cleanup_is_reported` |
 //! | CA8, CA9 | it is cancelled when the task has ended: before the copy of the outcome, or just then | `c2_cancel_races_copy` |
-//! | CA10 | the loop is closed before it takes the submission | `c8_close_races_submission` |
+//! | CA10 | the loop is closed before it takes the submission | `c8_close_races_submission`, `c8_close_releases_two_submitters` |
 //! | CA11 | the loop is stopped and not closed; runs again, or closes later | `w10_stop_races_submission`, `c8_drop_after_a_turn_races_submission` |
 //! | CA12 | the loop is closed while the task is suspended, and the submission cancelled | `c8_close_races_cancel_of_a_suspended_task`, `c8_close_delivers_an_outcome_that_was_reached` |
 //! | CA13 | the loop is closed already | `c8_close_races_submission`, outcome `refused`; `g3_closed_is_closed_for_good` |
@@ -45,6 +45,9 @@
 //! | CB11 | the wrapper refuses the exception that the work raised | none: it accepts every exception |
 //! | CB12 | the work asks the program to exit | `s9_exit_raised_elsewhere_leaves_the_run` |
 //! | CB13 | the worker posts something before it completes | `c9_completion_races_wrap` |
+//!
+//! Between two loops, each in its thread, the two directions meet: `f21_loop_awaits_another_loop`,
+//! `c6_cancel_crosses_to_another_loop`, `c8_close_releases_a_loop_that_awaits`.
 
 pub(super) mod cancel;
 pub(super) mod close;

@@ -87,7 +87,7 @@ pub(in crate::models) static MODELS: &[Model] = &[
         name: "e10_shutdown_timeout_races_completion",
         clauses: &["E-10"],
         question: "Does the shutdown of the default pool tell its end from its timeout?",
-        bound: None,
+        bound: Some(2),
         environment: NO_SPURIOUS,
         outcomes: &["ended", "timed out"],
         body: || default_shutdown(true),
