@@ -103,7 +103,8 @@ pub mod checked {
     pub use super::real::checked::{Condvar, Mutex, thread};
     pub use super::real::clock::Clock;
     pub use super::real::thread::JoinHandle;
-    pub use std::sync::{Arc, atomic::Ordering};
+    pub use std::sync::Arc;
+    pub use std::sync::atomic::{AtomicBool, Ordering};
 }
 
 /// A number that no other call in this process returns.

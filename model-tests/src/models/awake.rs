@@ -8,11 +8,7 @@ use std::cell::{Cell as Counter, RefCell};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-#[cfg(any(loom, shuttle))]
-use loopgate::checkers::model::AtomicBool;
-use loopgate::checkers::model::{Arc, Ordering};
-#[cfg(not(any(loom, shuttle)))]
-use std::sync::atomic::AtomicBool;
+use loopgate::checkers::model::{Arc, AtomicBool, Ordering};
 
 use super::support::{LOST_BYTES, event_loop, running, sleep_outcome, stop, turns};
 use crate::harness::{Change, Control, Model, Outcome, join, start};

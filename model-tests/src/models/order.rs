@@ -4,8 +4,8 @@
 //! what stands in the queue: it takes a task to ask. A wait that times out may or may not have come before
 //! the value: it takes the record of the execution to tell.
 
-use loopgate::checkers::model::interleaving;
-use loopgate::{ResultError, concurrent};
+use loopgate::checkers::model::{Arc, interleaving};
+use loopgate::{ResultError, SubmitError, ThreadPoolExecutor, concurrent};
 
 use super::support::{Cell, NO_SPURIOUS, NOT_OBSERVED, SOON, event_loop, running, turns};
 use crate::harness::{Change, Control, Model, Outcome, join, start};
@@ -35,6 +35,21 @@ pub(super) static MODELS: &[Model] = &[
             name: "the value always comes first, they say",
             change: Change::Forbid("timed out first"),
             fails_with: "outcome not allowed: timed out first",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
+        name: "e5_nothing_runs_after_the_end_was_told",
+        clauses: &["E-5", "E-1"],
+        question: "Is work that a pool accepts against its shutdown done before the pool says that it has ended?",
+        threads: 3,
+        environment: NO_SPURIOUS,
+        outcomes: &["refused", "ran in time"],
+        body: work_against_the_end,
+        controls: &[Control {
+            name: "all work is accepted, they say",
+            change: Change::Forbid("refused"),
+            fails_with: "outcome not allowed: refused",
         }],
         ..Model::DEFAULTS
     },
@@ -103,4 +118,29 @@ fn timeout_and_value() -> Outcome {
         }
         Err(other) => panic!("{other}"),
     }
+}
+
+//= SPEC.md#e-5
+//= type=test
+//# `shutdown` MUST let queued work run, or cancel it when asked to, and when asked to wait MUST
+//# return only after every worker has ended.
+fn work_against_the_end() -> Outcome {
+    let pool = ThreadPoolExecutor::builder().max_workers(1).build().expect("one worker");
+    let pool = Arc::new(pool);
+    let closer = start("closer", {
+        let pool = Arc::clone(&pool);
+        move || pool.shutdown(false, false).expect("does not wait")
+    });
+    let ended = pool.ended();
+    let outcome = match pool.submit(move || Ok(ended.done())) {
+        Err(SubmitError::ShutDown) => "refused",
+        Err(other) => panic!("{other}"),
+        Ok(work) => {
+            assert!(!work.result().expect("accepted work runs"), "it ran after the end was told");
+            "ran in time"
+        }
+    };
+    join(closer);
+    pool.shutdown(true, false).expect("not a worker");
+    outcome.into()
 }

@@ -191,7 +191,7 @@ fn list(faults: &[&Fault]) -> String {
     matrix::table(&std::iter::once(head).chain(rows).collect::<Vec<_>>())
 }
 
-/// One line for people who wait.
+/// For people who wait: how it went, and what is not as the header says.
 fn line(fault: &Fault, mistakes: &[String], trial: &Trial) -> String {
     let how = match (trial.is_caught(fault), mistakes.is_empty()) {
         (true, true) => "caught",
@@ -199,7 +199,9 @@ fn line(fault: &Fault, mistakes: &[String], trial: &Trial) -> String {
         (false, _) if trial.error.is_some() => "ERROR",
         (false, _) => "SURVIVES",
     };
-    format!("{}: {how}\n", fault.id)
+    let details = mistakes.iter().filter_map(|mistake| mistake.lines().next());
+    let details: String = details.map(|detail| format!("    {detail}\n")).collect();
+    format!("{}: {how}\n{details}", fault.id)
 }
 
 /// The fault, and what those who caught it wrote.
