@@ -1879,3 +1879,43 @@ fn a_future_shows_its_state_to_a_debugger() {
     work.set_result(3).unwrap();
     assert!(format!("{future:?}").contains("\"FINISHED\""), "{future:?}");
 }
+
+//= SPEC.md#f-9
+//= type=test
+//# If completion came first, a waiter MUST get the outcome and never a timeout; a timeout MUST
+//# leave the future as it was.
+#[test]
+fn f9_a_wait_that_timed_out_leaves_the_other_waiter_and_its_own_thread_alone() {
+    let (work, future) = promise::<u32>();
+    let timed_out = future.clone();
+    let gives_up = part(move |clock| {
+        assert!(is_timed_out(&timed_out.result_timeout(SECOND)));
+        // What becomes of the future is not its business any more.
+        clock.sleep(10 * SECOND);
+        assert_eq!(seconds(clock), 11);
+    });
+    let goes_on_waiting = part(move |clock| {
+        assert_eq!(future.result_timeout(HOUR).unwrap(), 7);
+        assert_eq!(seconds(clock), 5);
+    });
+    let producer = part(move |clock| {
+        clock.sleep(5 * SECOND);
+        work.set_result(7).unwrap();
+    });
+    together(vec![gives_up, goes_on_waiting, producer]);
+}
+
+//= SPEC.md#f-1
+//= type=test
+#[test]
+fn f1_the_producer_sees_a_cancel_and_nothing_else_as_one() {
+    let (work, future) = promise::<u32>();
+    assert!(!work.cancelled());
+    assert!(future.cancel());
+    assert!(work.cancelled());
+    let (work, future) = promise::<u32>();
+    assert!(work.set_running_or_notify_cancel().unwrap());
+    assert!(!future.cancel() && !work.cancelled());
+    work.set_result(3).unwrap();
+    assert!(!work.cancelled());
+}

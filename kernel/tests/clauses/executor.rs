@@ -1190,3 +1190,46 @@ fn e7_the_reason_is_told_as_an_event() {
     assert!(told.is_empty(), "failing work is no event: its future tells");
     assert_eq!(future.exception().unwrap().unwrap().to_string(), "no licence");
 }
+
+#[test]
+fn by_default_a_pool_has_as_many_workers_as_processors_and_four() {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let pool = ThreadPoolExecutor::new().unwrap();
+    let (release, released) = mpsc::channel::<()>();
+    let released = Arc::new(Mutex::new(released));
+    for submitted in 1..=40 {
+        let blocks = Arc::clone(&released);
+        let _future = pool
+            .submit(move || {
+                let _hung_up = blocks.lock().unwrap().recv();
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(pool.workers(), submitted.min(32).min(processors + 4));
+    }
+    drop(release);
+    end(&pool);
+}
+
+//= SPEC.md#e-2
+//= type=test
+#[test]
+fn e2_each_worker_has_a_name_of_its_own() {
+    let pool =
+        ThreadPoolExecutor::builder().max_workers(3).thread_name_prefix("crew").build().unwrap();
+    let all_there = Arc::new(Barrier::new(3));
+    let names: Vec<_> = (0..3)
+        .map(|_| {
+            let all_there = Arc::clone(&all_there);
+            let waits = move || {
+                all_there.wait();
+                Ok(thread::current().name().map(str::to_owned))
+            };
+            pool.submit(waits).unwrap()
+        })
+        .collect();
+    let mut names: Vec<_> =
+        names.into_iter().map(|name| name.result_timeout(GUARD).unwrap().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["crew-0", "crew-1", "crew-2"]);
+}

@@ -1065,3 +1065,46 @@ fn s6_a_task_of_a_closed_loop_has_ended_and_can_be_asked_everything() {
     let error = second.run_until_complete(task).unwrap_err();
     assert!(error.is::<loopgate::ForeignLoop>(), "{error}");
 }
+
+//= SPEC.md#t-4
+//= type=test
+//# Any `std` future MUST make progress when its waker is called, from any thread, and wakes that
+//# come before the task runs MUST be coalesced into one step.
+#[test]
+fn t4_a_wake_by_code_of_another_loop_makes_a_step_of_its_own() {
+    let event_loop = virtual_loop();
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let task = event_loop.create_task(async { Ok(receiver.await?) }).unwrap();
+    turns(&event_loop, 2);
+    assert!(!task.done());
+    let wakes = move || {
+        let other = virtual_loop();
+        // It has a task too, in the same place of its table.
+        let suspended = other.create_task(std::future::pending::<Result<(), _>>()).unwrap();
+        other.call_soon(move || sender.send(3).unwrap()).unwrap();
+        turns(&other, 3);
+        assert!(!suspended.done());
+    };
+    std::thread::spawn(wakes).join().unwrap();
+    turns(&event_loop, 1);
+    assert_eq!(task.result().unwrap(), 3);
+}
+
+//= SPEC.md#t-17
+//= type=test
+//# `current_task` MUST name the task whose step is being run, and `all_tasks` every task that is
+//# not done.
+#[test]
+fn t17_a_task_is_named_through_any_reference() {
+    let event_loop = virtual_loop();
+    let task = event_loop.create_task(async { Ok(current_task().unwrap().name()) }).unwrap();
+    let reference = event_loop.all_tasks().swap_remove(0);
+    assert_eq!((reference.id(), reference.name()), (task.id(), task.name()));
+    reference.set_name("by reference");
+    assert_eq!(task.name(), "by reference");
+    task.set_name("by task");
+    assert_eq!(reference.name(), "by task");
+    turns(&event_loop, 1);
+    assert_eq!(task.result().unwrap(), "by task");
+    assert!(reference.done());
+}

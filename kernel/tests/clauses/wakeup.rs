@@ -962,3 +962,26 @@ fn w11_no_lock_is_held_while_refused_or_dropped_work_is_dropped() {
         assert_eq!(dropped.load(Ordering::SeqCst), 4);
     });
 }
+
+//= SPEC.md#w-7
+//= type=test
+//# A post whose wake cannot be delivered MUST be withdrawn and refused with the reason, unless the
+//# loop took the entry in the meantime.
+#[test]
+fn w7_a_post_is_refused_alike_after_others_were_taken() {
+    let event_loop = real_loop();
+    let _pipe_is_broken = record_reports(&event_loop);
+    let handle = event_loop.handle();
+    let (runs, ran) = mpsc::channel();
+    for number in 0..3 {
+        let runs = runs.clone();
+        elsewhere(|| handle.call_soon_threadsafe(move || runs.send(number).unwrap()).unwrap());
+        let _turn = event_loop.run_once(Some(Duration::ZERO)).unwrap();
+    }
+    break_pipe(&event_loop);
+    assert!(is_wake_failed(handle.call_soon_threadsafe(|| unreachable!("it was refused"))));
+    let _turn = event_loop.run_once(Some(Duration::ZERO)).unwrap();
+    elsewhere(|| handle.call_soon_threadsafe(move || runs.send(3).unwrap()).unwrap());
+    let _turn = event_loop.run_once(Some(Duration::ZERO)).unwrap();
+    assert_eq!(ran.try_iter().collect::<Vec<_>>(), [0, 1, 2, 3]);
+}

@@ -1494,3 +1494,63 @@ fn t10_a_cancel_asked_for_while_running_is_handed_on_to_the_task_awaited_next() 
     assert_eq!(log.entries(), ["cleanup begins", "cleanup ends", "parent goes on"]);
     assert!(child.cancelled() && parent.cancelled());
 }
+
+//= SPEC.md#t-12
+//= type=test
+//# `uncancel` MUST lower `cancelling`, not below zero, and at zero MUST withdraw a cancel that was
+//# not yet delivered.
+#[test]
+fn t12_a_reference_without_a_type_counts_as_the_task_does() {
+    let event_loop = virtual_loop();
+    let task = event_loop.create_task(sleep(secs(9))).unwrap();
+    let reference = event_loop.all_tasks().swap_remove(0);
+    assert_eq!(reference.cancelling(), 0);
+    for requests in 1..=3 {
+        assert!(reference.cancel());
+        assert_eq!((reference.cancelling(), task.cancelling()), (requests, requests));
+    }
+    for left in [2, 1, 0, 0] {
+        assert_eq!(reference.uncancel(), left);
+        assert_eq!((reference.cancelling(), task.cancelling()), (left, left));
+    }
+    run_dry(&event_loop);
+    task.result().unwrap();
+}
+
+//= SPEC.md#t-10
+//= type=test
+#[test]
+fn t10_a_cancel_is_handed_on_though_an_earlier_awaitable_was_given_away() {
+    let event_loop = virtual_loop();
+    let log = Log::default();
+    let child = slow_to_end(&event_loop, &log);
+    let (_promise, future) = concurrent::promise::<()>();
+    let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
+    let (awaited, noted) = (child.clone(), log.clone());
+    let kept = Rc::new(RefCell::new(None));
+    let given = Rc::clone(&kept);
+    let parent = event_loop
+        .create_task(async move {
+            let mut future = Box::pin(future);
+            let polled_once = std::future::poll_fn(|cx| {
+                assert!(future.as_mut().poll(cx).is_pending());
+                Poll::Ready(())
+            });
+            polled_once.await;
+            given.replace(Some(future));
+            receiver.await?;
+            let result = awaited.await;
+            noted.note("parent goes on");
+            result
+        })
+        .unwrap();
+    turns(&event_loop, 2);
+    // Another thread has it now, and drops it.
+    let given_away = kept.take().unwrap();
+    std::thread::spawn(move || drop(given_away)).join().unwrap();
+    parent.cancel();
+    sender.send(()).unwrap();
+    run_dry(&event_loop);
+    assert_eq!(log.entries(), ["cleanup begins", "cleanup ends", "parent goes on"]);
+    assert!(child.cancelled() && parent.cancelled());
+}
