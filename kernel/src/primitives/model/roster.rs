@@ -242,7 +242,7 @@ pub(super) fn finish() {
     check_leaks();
 }
 
-/// The main thread does nothing more that matters; under shuttle it waits for the others.
+/// The main thread does nothing more that matters; it waits for the others.
 pub(super) fn finish_main() {
     set_state(State::Lingering);
     settle();
@@ -252,7 +252,6 @@ pub(super) fn finish_main() {
 }
 
 /// Whether a thread besides the main thread has not ended.
-#[cfg_attr(loom, allow(dead_code, reason = "loom waits for all threads by itself"))]
 pub(super) fn others_live() -> bool {
     with(|run| run.roster.others_live())
 }

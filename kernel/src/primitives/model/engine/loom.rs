@@ -3,11 +3,13 @@
 //! loom sees what goes through its own types. So a gate is an atomic that is changed at each step, and a
 //! thread sleeps by `park`, which is used for nothing else.
 
+use std::cell::Cell;
 use std::io;
 
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::super::choice::Place;
+use super::super::roster;
 use super::super::sync::Object;
 use super::super::with;
 use super::Effect;
@@ -133,11 +135,29 @@ pub(in super::super) fn sleep(_seat: usize, waiting: impl Fn() -> bool) {
 /// A new execution begins.
 pub(in super::super) fn restart() {}
 
-/// The calling thread has done its last step.
-pub(in super::super) fn finished(_seat: usize) {}
+std::thread_local! {
+    /// The main thread, while it waits for the others.
+    static LINGERING: Cell<Option<loom::thread::Thread>> = const { Cell::new(None) };
+}
 
-/// The main thread has nothing more to do. loom goes on until every thread has ended.
-pub(in super::super) fn linger() {}
+/// The calling thread has done its last step.
+pub(in super::super) fn finished(_seat: usize) {
+    if !roster::others_live()
+        && let Some(main) = LINGERING.take()
+    {
+        main.unpark();
+    }
+}
+
+/// The main thread has nothing more to do: it waits for the others, so that the record is whole.
+pub(in super::super) fn linger() {
+    if roster::others_live() {
+        LINGERING.set(Some(loom::thread::current()));
+    }
+    while roster::others_live() {
+        loom::thread::park();
+    }
+}
 
 /// What was fixed before loom started.
 pub(in super::super) fn answer(place: Place) -> bool {
