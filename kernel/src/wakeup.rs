@@ -323,13 +323,9 @@ impl Gate {
     //# End-of-file on the pipe MUST be reported to the exception handler once and repaired with a
     //# new pipe, and MUST NOT make the loop spin.
     pub(crate) fn replace_pipe(&self, pipe: Arc<Pipe>) {
-        let mut inbox = self.inbox.lock();
-        let old = inbox.pipe.replace(pipe);
-        if inbox.sleep == Sleep::Notified {
-            // The byte went into the old pipe, or will: the loop is awake to do this, and looks.
-            inbox.sleep = Sleep::Awake;
-        }
-        drop(inbox);
+        // A byte that is missed went into the old pipe: the loop is awake to do this, and takes the
+        // mail before it sleeps again.
+        let old = self.inbox.lock().pipe.replace(pipe);
         drop(old);
     }
 

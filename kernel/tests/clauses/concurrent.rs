@@ -1907,6 +1907,8 @@ fn f9_a_wait_that_timed_out_leaves_the_other_waiter_and_its_own_thread_alone() {
 
 //= SPEC.md#f-1
 //= type=test
+//# A concurrent future MUST move only PENDING to RUNNING, PENDING or RUNNING to FINISHED, and
+//# PENDING to CANCELLED; FINISHED and CANCELLED are final.
 #[test]
 fn f1_the_producer_sees_a_cancel_and_nothing_else_as_one() {
     let (work, future) = promise::<u32>();

@@ -636,3 +636,20 @@ fn every_error_has_a_text_of_its_own() {
         "exit requested with code 4"
     );
 }
+
+//= SPEC.md#x-5
+//= type=test
+//# A handler that panics MUST NOT stop the loop, and the default handler MUST then receive both the
+//# original report and the handler's panic.
+#[test]
+fn x5_after_a_reset_the_default_handler_is_told_again() {
+    let event_loop = virtual_loop();
+    let reports = record_reports(&event_loop);
+    event_loop.call_exception_handler(&ExceptionContext::new("to the handler", None));
+    event_loop.reset_exception_handler();
+    let events = events_of(|| {
+        event_loop.call_exception_handler(&ExceptionContext::new("to the default one", None));
+    });
+    assert_eq!(reports.entries().len(), 1);
+    assert!(matches!(&*events, [event] if event.contains("to the default one")), "{events:?}");
+}

@@ -1213,6 +1213,8 @@ fn by_default_a_pool_has_as_many_workers_as_processors_and_four() {
 
 //= SPEC.md#e-2
 //= type=test
+//# Work MUST start in the order of submission, and a worker MUST be started only when none is idle
+//# and the limit is not reached.
 #[test]
 fn e2_each_worker_has_a_name_of_its_own() {
     let pool =

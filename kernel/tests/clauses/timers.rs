@@ -625,3 +625,14 @@ fn a_thread_of_one_clock_may_sleep_and_run_a_loop_on_another() {
 fn a_clock_says_of_which_kind_it_is() {
     assert!(!Clock::real().is_virtual() && Clock::virtual_time().is_virtual());
 }
+
+#[test]
+fn a_loop_on_the_real_clock_sleeps_until_its_timer() {
+    let event_loop = real_loop();
+    event_loop.call_later(Duration::from_millis(20), stop).unwrap();
+    let mut turns = 1;
+    while event_loop.run_once(None).unwrap() == Turn::Continue {
+        turns += 1;
+    }
+    assert!(turns <= 3, "{turns} turns");
+}

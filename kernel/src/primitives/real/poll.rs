@@ -43,7 +43,7 @@ pub(crate) struct Readiness {
 /// The wakeup pipe's own token; users' tokens start below it.
 const PIPE: Token = Token(usize::MAX - 1);
 /// asyncio's cap on one sleep; longer timers take several polls.
-const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST_SLEEP: Duration = Duration::from_hours(24);
 
 pub(crate) struct Poller {
     poll: Poll,

@@ -1519,6 +1519,7 @@ fn t12_a_reference_without_a_type_counts_as_the_task_does() {
 
 //= SPEC.md#t-10
 //= type=test
+//# Cancelling a task that awaits another task MUST cancel that one and go on waiting for its end.
 #[test]
 fn t10_a_cancel_is_handed_on_though_an_earlier_awaitable_was_given_away() {
     let event_loop = virtual_loop();
@@ -1553,4 +1554,33 @@ fn t10_a_cancel_is_handed_on_though_an_earlier_awaitable_was_given_away() {
     run_dry(&event_loop);
     assert_eq!(log.entries(), ["cleanup begins", "cleanup ends", "parent goes on"]);
     assert!(child.cancelled() && parent.cancelled());
+}
+
+//= SPEC.md#t-11
+//= type=test
+//# A cancel that nobody received before the coroutine returned a value MUST make the task
+//# cancelled; if it returned an exception the exception stands.
+#[test]
+fn t11_what_became_ready_by_itself_received_no_cancel() {
+    for as_task in [false, true] {
+        let event_loop = virtual_loop();
+        let (promise, future) = event_loop.create_future::<i32>();
+        let ready: Boxed<i32> = if as_task {
+            Box::pin(event_loop.create_task(future).unwrap())
+        } else {
+            Box::pin(future)
+        };
+        let sleeps = async { sleep(secs(9)).await.map(|()| 4) };
+        let task = event_loop.create_task(first(ready, sleeps)).unwrap();
+        turns(&event_loop, 2);
+        // The value is there before the cancel, which is on its way to the sleep alone.
+        promise.set_result(3).unwrap();
+        if as_task {
+            turns(&event_loop, 1);
+        }
+        assert!(!task.done());
+        task.cancel();
+        run_dry(&event_loop);
+        assert!(task.cancelled(), "as a task: {as_task}");
+    }
 }
