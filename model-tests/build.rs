@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-#[path = "src/harness/fingerprint.rs"]
+#[path = "src/harness/report/fingerprint.rs"]
 #[allow(dead_code, reason = "its tests are the library's")]
 mod fingerprint;
 

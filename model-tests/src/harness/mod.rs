@@ -65,76 +65,30 @@
 //! What each model came to, to the execution, is in `model-tests/ledger.toml`. A run that comes to
 //! anything else fails until `cargo models --record` accepts it. So an exploration cannot shrink unseen.
 //!
-//! # Files
+//! # Rooms
 //!
-//! What knows an explorer: `explore`, `finished` (loom); `second`, `turns` (shuttle). What is explored:
-//! `model`, `scene`, `execution`. Processes: `child` is one that explores a variant, because a failure
-//! inside an explorer may end in an abort; `failure` is how it ends then; `run` has many at once.
-//!
-//! What is told: `table`, `json`, `explain`, `counterexample`, and for the latter two `interleaving` (the
-//! steps), `causes` (what led to what), `columns` (as text), `html` (as a page), `clause` (what was
-//! promised), `replay` (how to have it again), with `fingerprint` (of which sources). The books: `ledger`,
-//! `accept`, `histories`. The command: `cli`, `arguments`, `class`, `shard`. The same as tests: `suite`, and
-//! on real threads: `stress`.
+//! `model` says what a model is, `scene` has what bodies are written with. `explore` runs one variant,
+//! `report` tells what came of it, `books` keeps it on record, `command` has all of it done.
 
 #![cfg_attr(
     not(any(loom, shuttle)),
     allow(dead_code, reason = "without an explorer only tests use these")
 )]
 
-mod arguments;
-mod causes;
-mod class;
-mod clause;
-mod columns;
-mod figures;
-#[cfg(test)]
-mod fingerprint;
-mod histories;
-mod html;
-mod interleaving;
-mod ledger;
-mod replay;
-mod shard;
-
+mod books;
+mod command;
 #[cfg(any(loom, shuttle))]
-mod accept;
-#[cfg(any(loom, shuttle))]
-mod child;
-#[cfg(any(loom, shuttle))]
-pub mod cli;
-#[cfg(any(loom, shuttle))]
-mod counterexample;
-#[cfg(any(loom, shuttle))]
-mod execution;
-#[cfg(any(loom, shuttle))]
-mod explain;
-#[cfg(loom)]
 mod explore;
-#[cfg(any(loom, shuttle))]
-mod failure;
-#[cfg(loom)]
-mod finished;
-#[cfg(any(loom, shuttle))]
-mod json;
 mod model;
-#[cfg(any(loom, shuttle))]
-mod run;
+mod report;
 mod scene;
-#[cfg(shuttle)]
-mod second;
+
+pub use books::class::Class;
 #[cfg(not(any(loom, shuttle)))]
-pub mod stress;
+pub use command::stress;
 #[cfg(any(loom, shuttle))]
-pub mod suite;
+pub use command::{cli, suite};
 #[cfg(any(loom, shuttle))]
-mod table;
-#[cfg(shuttle)]
-mod turns;
-
-pub use class::Class;
-
-#[cfg(any(loom, shuttle))]
-pub use failure::panics;
+pub use explore::failure::panics;
 pub use model::{Change, Control, Model, Outcome};
 pub use scene::{join, start, throw};

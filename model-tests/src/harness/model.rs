@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use loopgate::checkers::model::Environment;
 
-use super::class::Class;
+use crate::harness::books::class::Class;
 
 /// One word or a few for what happened in an execution. No tab, no line break, no `=`.
 pub type Outcome = Cow<'static, str>;
