@@ -1449,3 +1449,24 @@ fn s6_what_a_loop_holds_is_there_before_close_and_gone_after_it() {
     assert_eq!(census(&event_loop), Census { queued: 0, timers: 0, tasks: 0, parcels: 0 });
     assert!(wrapped.done() && tasks.iter().all(|task| task.done()));
 }
+
+//= SPEC.md#s-11
+//= type=test
+//# A watched descriptor's callback MUST be called in every iteration in which it is ready, and
+//# never after it was removed.
+#[test]
+fn s11_a_reader_hears_that_whoever_wrote_is_gone() {
+    let event_loop = virtual_loop();
+    // Nothing was written: of a pipe the poll says only that it was hung up.
+    let (reader, writer) = std::io::pipe().unwrap();
+    let log = Log::default();
+    let noted = log.clone();
+    event_loop.add_reader(&reader, move || noted.note("gone")).unwrap();
+    let _turn = event_loop.run_once(NOW).unwrap();
+    assert!(log.entries().is_empty());
+    drop(writer);
+    for _ in 0..2 {
+        let _turn = event_loop.run_once(NOW).unwrap();
+    }
+    assert_eq!(log.entries(), ["gone", "gone"]);
+}
