@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use loopgate::checkers::model::{Arc, AtomicBool, Ordering};
 
-use super::support::{LOST_BYTES, event_loop, running, sleep_outcome, stop, turns};
+use super::support::{LOST_BYTES, event_loop, post_a_stop, run_until_stopped, stop, turns};
 use crate::harness::{Change, Control, Model, Outcome, join, start};
 
 pub(super) static MODELS: &[Model] = &[
@@ -67,14 +67,7 @@ fn busy_loop() -> loopgate::EventLoop {
 //= type=test
 //# A post that is accepted while the loop sleeps, or is about to, MUST make that sleep end.
 fn post_races_decision() -> Outcome {
-    let event_loop = busy_loop();
-    let handle = event_loop.handle();
-    let poster = start("poster", move || {
-        handle.call_soon_threadsafe(|| running().stop()).expect("the loop is open");
-    });
-    event_loop.run_forever().expect("the run is stopped");
-    join(poster);
-    sleep_outcome()
+    run_until_stopped(busy_loop(), post_a_stop)
 }
 
 //= SPEC.md#g-2
@@ -82,12 +75,7 @@ fn post_races_decision() -> Outcome {
 //# `stop` from any thread MUST wake the loop and MUST end the run after the batch in which it is
 //# reached.
 fn stop_races_decision() -> Outcome {
-    let event_loop = busy_loop();
-    let handle = event_loop.handle();
-    let stopper = start("stopper", move || stop(&handle));
-    event_loop.run_forever().expect("the run is stopped");
-    join(stopper);
-    sleep_outcome()
+    run_until_stopped(busy_loop(), stop)
 }
 
 //= SPEC.md#t-4

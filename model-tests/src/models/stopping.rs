@@ -3,8 +3,8 @@
 use loopgate::{PostError, Turn};
 
 use super::support::{
-    Cell, LOST_BYTES, NO_SPURIOUS, NOT_OBSERVED, Owned, SOON, count, event_loop, running,
-    sleep_outcome, stop, turns,
+    Cell, LOST_BYTES, NO_SPURIOUS, NOT_OBSERVED, Owned, SOON, count, event_loop, run_until_stopped,
+    running, stop, turns,
 };
 use crate::harness::{Change, Control, Model, Outcome, join, start};
 
@@ -146,12 +146,7 @@ pub(super) static MODELS: &[Model] = &[
 //= type=test
 //# A stop requested while the loop does not run MUST make the next run return after one iteration.
 fn stop_races_sleep() -> Outcome {
-    let event_loop = event_loop();
-    let handle = event_loop.handle();
-    let stopper = start("stopper", move || stop(&handle));
-    event_loop.run_forever().expect("the run is stopped");
-    join(stopper);
-    sleep_outcome()
+    run_until_stopped(event_loop(), stop)
 }
 
 //= SPEC.md#s-1

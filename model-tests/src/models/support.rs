@@ -6,7 +6,7 @@ use loopgate::checkers::model::thread::{self, ThreadId};
 use loopgate::checkers::model::{Arc, Environment, Mutex, interleaving};
 use loopgate::{EventLoop, Exception, LocalLoop, LoopHandle, ResultError, get_running_loop};
 
-use crate::harness::Outcome;
+use crate::harness::{Outcome, join, start};
 
 /// A byte that was written may never arrive: what no wake-up survives.
 pub(super) const LOST_BYTES: Environment = Environment { lost_bytes: true, ..Environment::USUAL };
@@ -55,6 +55,20 @@ pub(super) fn count(operation: &str, object: &str) -> Option<usize> {
 /// Whether the loop slept at any moment of this execution, if that was recorded.
 pub(super) fn slept() -> Option<bool> {
     count("sleeps on", "Pipe").map(|sleeps| sleeps > 0)
+}
+
+/// Runs the loop while another thread has its run end, in one way or the other; whether it slept.
+pub(super) fn run_until_stopped(event_loop: EventLoop, end: fn(&LoopHandle)) -> Outcome {
+    let handle = event_loop.handle();
+    let other = start("other", move || end(&handle));
+    event_loop.run_forever().expect("the run is stopped");
+    join(other);
+    sleep_outcome()
+}
+
+/// Posts what ends the run.
+pub(super) fn post_a_stop(handle: &LoopHandle) {
+    handle.call_soon_threadsafe(|| running().stop()).expect("the loop is open");
 }
 
 /// The outcome of models that tell whether the loop slept.

@@ -4,7 +4,8 @@ use loopgate::checkers::census;
 use loopgate::{PostError, Turn};
 
 use super::support::{
-    Cell, LOST_BYTES, NOT_OBSERVED, Owned, count, event_loop, running, sleep_outcome,
+    Cell, LOST_BYTES, NOT_OBSERVED, Owned, count, event_loop, post_a_stop, run_until_stopped,
+    running,
 };
 use crate::harness::{Change, Control, Model, Outcome, join, start};
 
@@ -120,14 +121,7 @@ pub(super) static MODELS: &[Model] = &[
 //= type=test
 //# An accepted callback that is not cancelled MUST run exactly once if the loop goes on to run.
 fn post_races_sleep() -> Outcome {
-    let event_loop = event_loop();
-    let handle = event_loop.handle();
-    let poster = start("poster", move || {
-        handle.call_soon_threadsafe(|| running().stop()).expect("the loop is open");
-    });
-    event_loop.run_forever().expect("the run is stopped");
-    join(poster);
-    sleep_outcome()
+    run_until_stopped(event_loop(), post_a_stop)
 }
 
 //= SPEC.md#w-3
