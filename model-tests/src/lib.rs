@@ -6,7 +6,8 @@
 //!
 //! * `harness`: runs a model and shows that the exploration is complete; begins with how to write one;
 //! * `models`: the models of the kernel;
-//! * `litmus`: models of the explorer itself, one for each thing that loom lacks or gets wrong.
+//! * `litmus`: models of the explorer itself, one for each thing that loom lacks or gets wrong;
+//! * [`spec`]: what may happen, as a program: SPEC.md in a form that is executed.
 //!
 //! What explores exists only under `cfg(loom)` and, a second time, under `cfg(shuttle)`, which the aliases
 //! `cargo models` and `cargo agree` set. Without them the bodies of the models are run on real threads,
@@ -16,6 +17,7 @@ pub mod harness;
 #[cfg(any(loom, shuttle))]
 pub mod litmus;
 mod models;
+pub mod spec;
 
 /// Every model that is explored, in the order of the tables: those of the kernel, then those of the
 /// explorer itself.
