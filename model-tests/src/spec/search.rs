@@ -1,0 +1,132 @@
+//! Every outcome of a program: a complete search of its states, each visited once.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use super::check::Malformed;
+use super::program::Program;
+use super::seeded::Seeded;
+use super::system::{Action, Step, System};
+use super::word::Outcome;
+
+/// More states than this, and the search gives up.
+pub const MAX_STATES: usize = 2_000_000;
+
+/// What a program can come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcomes {
+    /// Everything that its logs may hold.
+    pub allowed: BTreeSet<Outcome>,
+    /// How many states there were.
+    pub states: usize,
+    /// How many steps the longest shortest way to one of them takes.
+    pub depth: usize,
+}
+
+/// Why a program has no outcomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoOutcomes {
+    /// It cannot be run.
+    Malformed(Malformed),
+    /// In some interleaving nobody can go on, and it is not over: the way there, and what was logged.
+    Stuck(Vec<Step>, Outcome),
+    /// There are more than [`MAX_STATES`].
+    TooLarge,
+}
+
+impl From<Malformed> for NoOutcomes {
+    fn from(malformed: Malformed) -> NoOutcomes {
+        NoOutcomes::Malformed(malformed)
+    }
+}
+
+impl fmt::Display for NoOutcomes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NoOutcomes::Malformed(malformed) => malformed.fmt(f),
+            NoOutcomes::TooLarge => {
+                write!(f, "the program has more than {MAX_STATES} states; make it smaller")
+            }
+            NoOutcomes::Stuck(steps, outcome) => {
+                writeln!(f, "nobody can go on; the logs are: {outcome}")?;
+                steps.iter().try_for_each(|step| writeln!(f, "{step}"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for NoOutcomes {}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "  thread {}: {}", self.action.thread, self.what)
+    }
+}
+
+/// Every outcome that the spec allows for a program.
+///
+/// # Errors
+/// [`NoOutcomes`].
+pub fn outcomes(program: &Program) -> Result<Outcomes, NoOutcomes> {
+    outcomes_with(program, None)
+}
+
+/// The same of a spec that makes a mistake.
+///
+/// # Errors
+/// [`NoOutcomes`].
+pub fn outcomes_with(program: &Program, seeded: Option<Seeded>) -> Result<Outcomes, NoOutcomes> {
+    let first = Arc::new(System::with_mistake(program, seeded)?);
+    // How each state was reached first, and from which.
+    let mut known: HashMap<Arc<System>, Option<(usize, Action)>> = HashMap::new();
+    let mut order = vec![Arc::clone(&first)];
+    let mut levels = vec![0];
+    known.insert(first, None);
+    let mut found = Outcomes { allowed: BTreeSet::new(), states: 0, depth: 0 };
+    let mut next = 0;
+    while next < order.len() {
+        let state = Arc::clone(&order[next]);
+        let level: usize = levels[next];
+        found.depth = found.depth.max(level);
+        let successors = state.successors()?;
+        if successors.is_empty() {
+            if !state.is_over() {
+                let steps = way_to(&order, &known, next);
+                return Err(NoOutcomes::Stuck(steps, state.outcome()));
+            }
+            found.allowed.insert(state.outcome());
+        }
+        for (action, successor) in successors {
+            if known.contains_key(&successor) {
+                continue;
+            }
+            if order.len() == MAX_STATES {
+                return Err(NoOutcomes::TooLarge);
+            }
+            let successor = Arc::new(successor);
+            known.insert(Arc::clone(&successor), Some((next, action)));
+            order.push(successor);
+            levels.push(level + 1);
+        }
+        next += 1;
+    }
+    found.states = order.len();
+    Ok(found)
+}
+
+/// The steps from the beginning to a state.
+fn way_to(
+    order: &[Arc<System>],
+    known: &HashMap<Arc<System>, Option<(usize, Action)>>,
+    to: usize,
+) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let mut at = to;
+    while let Some(Some((before, action))) = known.get(&order[at]) {
+        steps.push(order[*before].describe(*action));
+        at = *before;
+    }
+    steps.reverse();
+    steps
+}

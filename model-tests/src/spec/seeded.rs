@@ -1,0 +1,40 @@
+//! Mistakes that the spec can be told to make: each breaks one property of the search, which must find it.
+
+/// One mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Seeded {
+    /// A done-callback is called a second time.
+    CallbackTwice,
+    /// A wait that runs out of time does not look again.
+    TimeoutOverCompletion,
+    /// Work that a shutdown cancels is not marked as ended.
+    CancelledWorkNeverEnds,
+    /// Work runs although it was cancelled.
+    CancelledWorkRuns,
+    /// A closed loop says that it accepts.
+    AcceptsAfterClose,
+    /// The byte that wakes a loop is lost.
+    LosesTheByte,
+    /// The exception handler is told twice.
+    HandlerTwice,
+    /// What a loop's thread schedules overtakes what was posted before.
+    OwnOvertakesPosted,
+    /// A value replaces a cancel.
+    ValueAfterCancel,
+    /// A loop sleeps although something was posted.
+    SleepsOverMail,
+    /// A timer fires before its time.
+    EarlyTimer,
+    /// A callback runs although its handle was cancelled.
+    CancelledCallbackRuns,
+    /// A closing loop forgets what was posted.
+    CloseStrandsPosted,
+    /// A shield hands the cancel on.
+    ShieldHandsOn,
+    /// A task's outcome is copied at once, not through the queue.
+    CopiesAtOnce,
+    /// A step does not look whether its submission was cancelled.
+    CancelOneStepLate,
+    /// The expiry of a timeout takes a foreign cancel for its own.
+    ExpirySwallowsCancel,
+}
