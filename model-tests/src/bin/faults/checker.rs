@@ -23,8 +23,13 @@ pub(crate) struct Checker {
 }
 
 enum Kind {
-    /// A test target of the kernel; a check is a test.
-    Tests(&'static str),
+    /// A test target; a check is a test.
+    Tests {
+        package: &'static str,
+        /// The package's folder.
+        folder: &'static str,
+        target: &'static str,
+    },
     /// The models; a check is a model.
     Models,
 }
@@ -34,13 +39,17 @@ pub(crate) const CHECKERS: [Checker; 3] = [
     Checker {
         name: "tests",
         about: "the clauses on real threads and virtual time: kernel/tests/clauses",
-        kind: Kind::Tests("clauses"),
+        kind: Kind::Tests { package: "loopgate", folder: "kernel", target: "clauses" },
         limits: (Duration::from_secs(240), Duration::from_secs(15)),
     },
     Checker {
         name: "machine",
-        about: "random programs for the concurrent future: kernel/tests/concurrent_machine.rs",
-        kind: Kind::Tests("concurrent_machine"),
+        about: "random programs beside the executable spec: model-tests/tests/machines",
+        kind: Kind::Tests {
+            package: "loopgate-model-tests",
+            folder: "model-tests",
+            target: "machines",
+        },
         limits: (Duration::from_secs(600), Duration::from_secs(60)),
     },
     Checker {
@@ -87,31 +96,35 @@ impl Checker {
 
     /// Does the text of the checkout know a check of this name? Cheap, for a look without a build.
     pub(crate) fn knows(&self, sources: &super::copy::Sources, name: &str) -> bool {
-        let has = |path: &str, text: &str| {
-            let within = |known: &str| known == path || known.starts_with(&format!("{path}/"));
+        let has = |within: &dyn Fn(&str) -> bool, text: &str| {
             sources.iter().any(|(known, source)| {
                 within(known) && String::from_utf8_lossy(source).contains(text)
             })
         };
         match self.kind {
-            Kind::Tests(target) => {
+            Kind::Tests { folder, target, .. } => {
                 let (path, function) = match name.rsplit_once("::") {
-                    Some((module, function)) => (
-                        format!("kernel/tests/{target}/{}.rs", module.replace("::", "/")),
-                        function,
-                    ),
-                    None => (format!("kernel/tests/{target}.rs"), name),
+                    Some((module, function)) => {
+                        (format!("{folder}/tests/{target}/{}", module.replace("::", "/")), function)
+                    }
+                    None => (format!("{folder}/tests/{target}"), name),
                 };
-                has(&path, &format!("fn {function}("))
+                let file = |known: &str| {
+                    let rest = known.strip_prefix(&path);
+                    rest.is_some_and(|rest| [".rs", "/mod.rs", "/main.rs"].contains(&rest))
+                };
+                has(&file, &format!("fn {function}("))
             }
-            Kind::Models => has("model-tests/src", &format!("\"{name}\"")),
+            Kind::Models => {
+                has(&|known| known.starts_with("model-tests/src/"), &format!("\"{name}\""))
+            }
         }
     }
 
     /// Builds it from the copy.
     pub(crate) fn build(&self, copy: &Copy) -> io::Result<Built> {
         match self.kind {
-            Kind::Tests(target) => build_tests(copy, target),
+            Kind::Tests { package, target, .. } => build_tests(copy, package, target),
             Kind::Models => build_models(copy),
         }
     }
@@ -119,7 +132,7 @@ impl Checker {
     /// The names of all its checks.
     pub(crate) fn all(&self, copy: &Copy, program: &Path) -> io::Result<Vec<String>> {
         let arguments: &[&str] = match self.kind {
-            Kind::Tests(_) => &["--list", "--format", "terse"],
+            Kind::Tests { .. } => &["--list", "--format", "terse"],
             Kind::Models => &["list"],
         };
         let ended = run(copy, program, arguments, self.limits.0)?;
@@ -128,7 +141,7 @@ impl Checker {
         }
         let lines = ended.stdout.lines();
         Ok(match self.kind {
-            Kind::Tests(_) => {
+            Kind::Tests { .. } => {
                 lines.filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect()
             }
             // The models of the explorer itself do not touch the kernel.
@@ -152,12 +165,12 @@ impl Checker {
         let (longest, shortest) = self.limits;
         let limit = limit.unwrap_or(longest).clamp(shortest, longest);
         let arguments: &[&str] = match self.kind {
-            Kind::Tests(_) => &[name, "--exact"],
+            Kind::Tests { .. } => &[name, "--exact"],
             Kind::Models => &["explore", &models::request(name)],
         };
         let ended = run(copy, program, arguments, limit)?;
         let failed = match self.kind {
-            Kind::Tests(_) => test_verdict(&ended),
+            Kind::Tests { .. } => test_verdict(&ended),
             Kind::Models => models::verdict(&ended),
         };
         let verdict = failed.ok_or_else(|| {
@@ -167,7 +180,7 @@ impl Checker {
             ))
         })?;
         let report = match self.kind {
-            Kind::Tests(_) => ended.stdout + &ended.stderr,
+            Kind::Tests { .. } => ended.stdout + &ended.stderr,
             Kind::Models => models::report(&ended),
         };
         Ok(Checked { name: name.to_owned(), verdict, elapsed: ended.elapsed, report })
@@ -183,7 +196,7 @@ impl Checker {
         limit: impl Fn(&str) -> Option<Duration>,
     ) -> io::Result<Vec<Checked>> {
         let names = self.all(copy, program)?;
-        if let Kind::Tests(_) = self.kind {
+        if let Kind::Tests { .. } = self.kind {
             let ended = run(copy, program, &[], self.limits.1 * 4)?;
             let verdicts = verdicts_of_all(&ended.stdout);
             let one = |name: String| match verdicts.get(&*name) {
@@ -217,7 +230,7 @@ fn verdicts_of_all(stdout: &str) -> HashMap<&str, Verdict> {
         .collect()
 }
 
-/// The kernel's tests open files by paths relative to their package.
+/// Tests open files by paths relative to the kernel.
 fn run(copy: &Copy, program: &Path, arguments: &[&str], limit: Duration) -> io::Result<Ended> {
     guard::run(program, arguments, &copy.workspace().join("kernel"), copy.folder(), limit)
 }
@@ -240,12 +253,12 @@ fn cargo(copy: &Copy, arguments: &[&str], folder: &str) -> io::Result<Ended> {
     guard::run(Path::new(&cargo), &arguments, &copy.workspace(), copy.folder(), BUILD_LIMIT)
 }
 
-fn build_tests(copy: &Copy, target: &str) -> io::Result<Built> {
+fn build_tests(copy: &Copy, package: &str, target: &str) -> io::Result<Built> {
     let arguments = [
         "test",
         "--locked",
         "--package",
-        "loopgate",
+        package,
         "--test",
         target,
         "--no-run",
@@ -330,7 +343,8 @@ mod tests {
     fn cheap_looks_find_checks_by_their_text() {
         let sources = [
             ("kernel/tests/clauses/task/wait.rs", "fn t18_a() {}"),
-            ("kernel/tests/concurrent_machine.rs", "fn laws() {}"),
+            ("model-tests/tests/machines/laws.rs", "fn laws() {}"),
+            ("model-tests/tests/machines/more/mod.rs", "fn rules() {}"),
             ("model-tests/src/models/wakeup.rs", "name: \"w2_a\","),
         ];
         let sources = sources.map(|(path, text)| (path.to_owned(), text.into())).into();
@@ -338,7 +352,8 @@ mod tests {
             |checker: &str, name| CHECKERS[Checker::find(checker).unwrap()].knows(&sources, name);
         assert!(knows("tests", "task::wait::t18_a") && !knows("tests", "task::wait::t18"));
         assert!(!knows("tests", "task::t18_a"));
-        assert!(knows("machine", "laws") && !knows("machine", "law"));
+        assert!(knows("machine", "laws::laws") && !knows("machine", "laws::law"));
+        assert!(knows("machine", "more::rules") && !knows("machine", "rules"));
         assert!(knows("models", "w2_a") && !knows("models", "w2"));
     }
 }
