@@ -7,12 +7,14 @@
 //! * `harness`: runs a model and shows that the exploration is complete; begins with how to write one;
 //! * `models`: the models of the kernel;
 //! * `litmus`: models of the explorer itself, one for each thing that loom lacks or gets wrong;
-//! * [`spec`]: what may happen, as a program: SPEC.md in a form that is executed.
+//! * [`spec`]: what may happen, as a program: SPEC.md in a form that is executed;
+//! * [`driver`]: runs programs of the spec's alphabet on the kernel.
 //!
 //! What explores exists only under `cfg(loom)` and, a second time, under `cfg(shuttle)`, which the aliases
 //! `cargo models` and `cargo agree` set. Without them the bodies of the models are run on real threads,
 //! by `cargo stress` and `cargo test`.
 
+pub mod driver;
 pub mod harness;
 #[cfg(any(loom, shuttle))]
 pub mod litmus;

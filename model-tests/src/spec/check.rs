@@ -6,7 +6,7 @@
 use std::fmt;
 
 use super::program::{
-    Awaited, Coroutine, MAX_LOOPS, MAX_SLOTS, MAX_THREADS, Op, Program, Stmt, VERSION,
+    Awaited, Coroutine, Local, MAX_LOOPS, MAX_SLOTS, MAX_THREADS, Op, Program, Stmt, VERSION,
 };
 
 /// Why a program cannot be run by anybody.
@@ -227,6 +227,33 @@ impl Program {
         Ok(())
     }
 
+    /// How many gates it names, all of them below this.
+    #[must_use]
+    pub fn gates(&self) -> u8 {
+        fn of(op: &Op) -> u8 {
+            match op {
+                Op::Signal(gate) | Op::AwaitGate(gate) => gate + 1,
+                _ => 0,
+            }
+        }
+        fn within(block: &[Stmt]) -> u8 {
+            let each = block.iter().map(|stmt| match stmt {
+                Stmt::Do(op) => of(op),
+                Stmt::Await(Awaited::Foreign(gate))
+                | Stmt::WaitFor { what: Awaited::Foreign(gate), .. } => gate + 1,
+                Stmt::Timeout { body, .. } => within(body),
+                Stmt::Try { body, handler: other, .. } | Stmt::Finally { body, last: other } => {
+                    within(body).max(within(other))
+                }
+                _ => 0,
+            });
+            each.max().unwrap_or(0)
+        }
+        let lists = self.threads.iter().chain(&self.callbacks).chain(&self.works);
+        let ops = lists.flatten().map(of);
+        ops.chain(self.coroutines.iter().map(|script| within(script))).max().unwrap_or(0)
+    }
+
     fn check_op(&self, op: &Op, runner: Runner) -> Result<(), String> {
         let name = op.name();
         let allowed = match op {
@@ -241,6 +268,18 @@ impl Program {
         };
         if !allowed {
             return Err(format!("`{name}` cannot be done in a {runner:?}").to_lowercase());
+        }
+        let unnamed = matches!(
+            op,
+            Op::QueryLocal { of: Local::Current, .. }
+                | Op::ResultLocal(Local::Current)
+                | Op::OnDoneLocal { of: Local::Current, .. }
+                | Op::Forget(Local::Current)
+        );
+        if unnamed
+            || matches!(op, Op::Uncancel(Local::Future(_)) | Op::Cancelling(Local::Future(_)))
+        {
+            return Err(format!("`{name}` needs a task or future of another kind"));
         }
         for (number, below) in op.numbers(self) {
             if usize::from(number) >= below {

@@ -57,6 +57,7 @@ impl System {
             | Act::RequestExit(..)
             | Act::DropRest(_)
             | Act::AbandonAll(_)
+            | Act::Abandon(_)
             | Act::DropParcels(_) => true,
             Act::Tell(listener) => matches!(listener, Listener::Callback(_)),
             _ => false,
@@ -156,6 +157,7 @@ impl System {
             Act::CloseGate(on) => self.close_gate(thread, on),
             Act::End(on, entry) => self.end_entry(thread, on, entry),
             Act::AbandonAll(on) => self.abandon_all(thread, on),
+            Act::Abandon(task) => self.abandon(thread, task),
             Act::DropParcels(on) => self.drop_parcels(thread, on),
             Act::DropRest(on) => self.drop_rest(on),
             Act::EndThread => self.end_thread(thread)?,

@@ -154,7 +154,7 @@ impl System {
                 }
                 Slept::Waiting(_) => Polled::Pending(true),
                 Slept::Fired => yields_ok(),
-                Slept::Cancelled => Polled::Ready(Flow::Raise(Cause::Cancelled), false),
+                Slept::Cancelled(_) => Polled::Ready(Flow::Raise(Cause::Cancelled), false),
             },
             Await::Future(future) => {
                 let concurrent = &mut self.future_of(future).concurrent;

@@ -68,8 +68,8 @@ impl System {
         let taken = match &mut what {
             Await::Yield(_) | Await::Foreign(_) => Taken::Refused,
             Await::Sleep { state, .. } => match *state {
-                Slept::Waiting(_) => {
-                    *state = Slept::Cancelled;
+                Slept::Waiting(serial) => {
+                    *state = Slept::Cancelled(serial);
                     acts.push(Act::Wake(task));
                     Taken::ToYield
                 }

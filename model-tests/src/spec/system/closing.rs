@@ -8,7 +8,7 @@ use crate::spec::program::{Factory, Handler};
 use crate::spec::seeded::Seeded;
 use crate::spec::word::{Cause, Word};
 
-use super::state::{Act, Await, Ctl, Entry, Index, Listener, Timer};
+use super::state::{Act, Await, Ctl, Entry, Index, Listener, Slept, Timer};
 use super::{Malformed, System};
 
 impl System {
@@ -18,8 +18,10 @@ impl System {
             Err(cause) => return self.log(thread, Word::Error(cause)),
             Ok(true) => vec![
                 Act::CloseGate(on),
+                Act::Collect(on),
                 Act::AbandonAll(on),
                 Act::DropParcels(on),
+                Act::Collect(on),
                 Act::DropRest(on),
             ],
             Ok(false) => vec![],
@@ -65,18 +67,21 @@ impl System {
 
     pub(super) fn abandon_all(&mut self, thread: usize, on: Index) {
         let tasks: Vec<Index> = self.loop_of(on).places.iter().flatten().copied().collect();
-        let mut acts = Vec::new();
-        for task in tasks {
-            self.drop_body(task);
-            self.give_up_place(task);
-            let local = self.task_of(task).local;
-            let future = &mut self.local_of(local).future;
-            future.mark_retrieved();
-            if let Ok(listeners) = future.settle(Out::Exception(Cause::LoopClosed)) {
-                self.announce(local, listeners, &mut acts);
-            }
-        }
+        let acts = tasks.into_iter().flat_map(|task| [Act::Abandon(task), Act::Collect(on)]);
         self.push_acts(thread, acts);
+    }
+
+    pub(super) fn abandon(&mut self, thread: usize, task: Index) {
+        self.drop_body(task);
+        self.give_up_place(task);
+        let local = self.task_of(task).local;
+        let future = &mut self.local_of(local).future;
+        future.mark_retrieved();
+        if let Ok(listeners) = future.settle(Out::Exception(Cause::LoopClosed)) {
+            let mut acts = Vec::new();
+            self.announce(local, listeners, &mut acts);
+            self.push_acts(thread, acts);
+        }
     }
 
     pub(super) fn drop_parcels(&mut self, thread: usize, on: Index) {
@@ -120,7 +125,7 @@ impl System {
         match what {
             Await::Yield(_) => {}
             Await::Sleep { state, .. } => {
-                if let super::state::Slept::Waiting(serial) = state {
+                if let Slept::Waiting(serial) | Slept::Cancelled(serial) = state {
                     self.remove_timer(task, *serial);
                 }
             }

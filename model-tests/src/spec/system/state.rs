@@ -182,6 +182,8 @@ pub(super) enum Act {
     End(Index, Entry),
     /// A closing loop ends its tasks.
     AbandonAll(Index),
+    /// One of them.
+    Abandon(Index),
     /// A closing loop lets go of what it kept for foreign work.
     DropParcels(Index),
     /// A closing loop lets go of the rest.
@@ -446,7 +448,8 @@ pub(super) enum Slept {
     New,
     Waiting(u8),
     Fired,
-    Cancelled,
+    /// Its timer goes when it is polled.
+    Cancelled(u8),
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
