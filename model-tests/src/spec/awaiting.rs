@@ -118,7 +118,7 @@ pub enum Answer {
     /// To a cancel.
     Offer(Offer),
     /// To a step that begins: what was offered inward.
-    Offers(Vec<Offer>),
+    Offers(Vec<(usize, Offer)>),
     /// To a poll.
     Received(Received),
     /// To a suspension.
@@ -208,12 +208,12 @@ impl Levels {
         }
     }
 
-    /// A step begins: each scope takes what is pending outside it.
-    pub fn begin_step(&mut self) -> Vec<Offer> {
+    /// A step begins: each scope takes what is pending outside it. What was offered, by scope.
+    pub fn begin_step(&mut self) -> Vec<(usize, Offer)> {
         self.ports[0].begin_step();
         let mut offers = Vec::new();
         for scope in 1..self.ports.len() {
-            offers.extend(self.take_inside(scope));
+            offers.extend(self.take_inside(scope).map(|offer| (scope, offer)));
         }
         offers
     }

@@ -110,6 +110,12 @@ impl<L> LoopFuture<L> {
         self.listeners.retain(|listener| !gone(listener));
     }
 
+    /// Whether it has failed and nobody has looked.
+    #[must_use]
+    pub fn has_failed_unseen(&self) -> bool {
+        matches!(self.out, Some(Out::Exception(_))) && !self.retrieved
+    }
+
     /// What is to be reported when the last handle is dropped. Once.
     pub fn unretrieved(&mut self) -> Option<Cause> {
         match self.out {

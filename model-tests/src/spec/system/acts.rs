@@ -56,6 +56,7 @@ impl System {
             | Act::Report(..)
             | Act::RequestExit(..)
             | Act::DropRest(_)
+            | Act::Collect(_)
             | Act::AbandonAll(_)
             | Act::Abandon(_)
             | Act::DropParcels(_) => true,
@@ -254,6 +255,9 @@ impl System {
 
     /// Reports what nobody can retrieve any more, through the queue.
     fn collect(&mut self, thread: usize, on: Index) {
+        if !self.may_collect(on) {
+            return;
+        }
         for local in self.forgotten(on) {
             if let Some(cause) = self.local_of(local).future.unretrieved() {
                 self.push_acts(thread, [Act::Push(on, Entry::Report(cause))]);

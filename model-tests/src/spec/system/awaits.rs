@@ -49,6 +49,7 @@ impl System {
                 };
                 self.let_go(task, &what);
                 self.again(thread, task, Poll::Ended(flow));
+                self.collect_soon(thread, task);
             }
             Polled::Pending(registers) => {
                 let dropped = self.task_of(task).levels.suspend(registers);
@@ -112,7 +113,9 @@ impl System {
                 match self.task_of(task).levels.receive() {
                     Received::Nothing => return None,
                     Received::Pending => {
-                        let taken = self.ask(task, acts, &mut vec![task]);
+                        let alone = self.task_of(task).levels.depth() == 0;
+                        let mut handing = if alone { vec![task] } else { Vec::new() };
+                        let taken = self.ask(task, acts, &mut handing);
                         if taken == Some(Taken::HandedOn) {
                             return None;
                         }

@@ -27,7 +27,9 @@ impl System {
         let state = self.task_of(task);
         state.requests += 1;
         let offer = state.levels.cancel();
+        handing.push(task);
         self.follow(task, offer, acts, handing);
+        handing.pop();
         true
     }
 
@@ -43,9 +45,7 @@ impl System {
             Offer::Settled => {}
             Offer::Wake => acts.push(Act::Wake(task)),
             Offer::Ask => {
-                handing.push(task);
                 let taken = self.ask(task, acts, handing);
-                handing.pop();
                 if let Some(taken) = taken
                     && self.task_of(task).levels.answer(taken)
                 {
@@ -211,10 +211,12 @@ impl System {
         self.push_acts(thread, acts);
     }
 
-    /// Whether a loop has a failure that nobody has retrieved.
+    /// Whether a loop has a failure that nobody has retrieved, and of which the program has no handle.
     pub(super) fn may_collect(&self, on: Index) -> bool {
-        self.now.loops[usize::from(on)].is_some()
-            && self.now.locals.iter().any(|local| local.on == on && !local.held)
+        self.now
+            .locals
+            .iter()
+            .any(|local| local.on == on && !local.held && local.future.has_failed_unseen())
     }
 
     /// Loop futures of which there is no handle any more.

@@ -80,8 +80,10 @@ impl System {
         let suspended = matches!(state.body.last(), Some(Ctl::Await(_)));
         let offers = state.levels.begin_step();
         let mut acts = Vec::new();
-        for offer in offers {
-            self.follow(task, offer, &mut acts, &mut Vec::new());
+        for (scope, offer) in offers {
+            // What goes inward from the task itself does not come back to it.
+            let mut handing = if scope == 1 { vec![task] } else { Vec::new() };
+            self.follow(task, offer, &mut acts, &mut handing);
         }
         self.task_of(task).levels.calm();
         self.again(thread, task, if suspended { Poll::Await } else { Poll::Run });
@@ -312,6 +314,11 @@ impl System {
                             let out = self.local_of(local).future.read();
                             flow = scope::in_time(flow, out);
                         }
+                        None if begun.is_some() && self.may_collect(self.task_on(task)) => {
+                            // It holds what it waited for no more.
+                            self.again(thread, task, Poll::Ended(flow));
+                            return self.collect_soon(thread, task);
+                        }
                         None => {}
                     }
                 }
@@ -375,7 +382,8 @@ impl System {
                 }
                 scope @ Ctl::Scope { .. } => {
                     self.task_of(task).body.push(scope);
-                    return self.again(thread, task, Poll::Ended(cancelled));
+                    self.again(thread, task, Poll::Ended(cancelled));
+                    return self.collect_soon(thread, task);
                 }
                 _ => {}
             }
@@ -415,6 +423,18 @@ impl System {
         }
         acts.extend(exit.map(|code| Act::RequestExit(on, code)));
         self.push_acts(thread, acts);
+    }
+
+    /// Something was let go: its failure, if nobody has seen that, is reported there and then.
+    pub(super) fn collect_soon(&mut self, thread: usize, task: Index) {
+        let on = self.task_on(task);
+        if self.may_collect(on) {
+            self.push_acts(thread, [Act::Collect(on)]);
+        }
+    }
+
+    fn task_on(&self, task: Index) -> Index {
+        self.now.tasks[usize::from(task)].on
     }
 
     fn check_held(&self, thread: usize, local: Index) -> Result<(), Malformed> {

@@ -155,9 +155,7 @@ impl System {
             self.loop_of(on).popped += 1;
             let stage = Stage::Batch;
             self.now.threads[thread].stack.push(Frame::Run { on, kind, stage });
-            if self.may_collect(on) {
-                self.push_acts(thread, [Act::Collect(on)]);
-            }
+            self.push_acts(thread, [Act::Collect(on)]);
             self.enter(thread, on, entry);
             return Progress::Made;
         } else if self.loop_of(on).life.is_stopping() {
