@@ -1,7 +1,5 @@
 //! Programs of operations on one loop, in virtual time and in one thread; see the library.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
-use loopgate_fuzz::{Program, run};
-
-libfuzzer_sys::fuzz_target!(|program: Program| run(&program));
+loopgate_fuzz::target!(loopgate_fuzz::Program);

@@ -1,10 +1,17 @@
-//! Programs for one loop: decoded from a fuzzer's bytes, carried out in virtual time, and judged.
+//! Programs decoded from a fuzzer's bytes, carried out on the kernel, and judged.
 //!
-//! * [`Program`] is the alphabet of operations, its encoding, and its limits;
-//! * [`check`] carries a program out on a real kernel and says what was wrong; [`run`] panics with it;
-//! * [`seeds`] are programs worth starting from, and those that found something.
+//! A fuzz target is an [`Input`]: what its bytes decode to, and how that is judged. All begin with the byte
+//! [`VERSION`] and are made of letters of an [`alphabet`](Letter).
 //!
-//! What is judged, in the interpreter and at the end of a program:
+//! * `program`: the alphabet of operations on one loop; `themes`: parts of it, for targets of their own;
+//! * `world`: carries a program out on a real kernel, in virtual time, and judges. Its parts are `coroutine` and
+//!   `ledger`;
+//! * `pipe`: threads that post through a pipe which fails in every way, and `schedule`: how bytes decide who
+//!   goes next;
+//! * `canary`: a target with a mistake in it, to see that a campaign finds mistakes;
+//! * [`seeds`]: inputs worth starting from, and those that found something; [`corpus`]: what is committed.
+//!
+//! What `world` judges, in the interpreter and at the end of a program:
 //!
 //! * nothing panics but what a program panics with on purpose, and no user code runs under a borrow or
 //!   a lock of the kernel;
@@ -16,15 +23,90 @@
 //! * whatever is refused has changed nothing;
 //! * after close, nothing is left, and everything accepted has ended.
 //!
-//! The same interpreter serves the fuzz targets, the replay of the committed corpus by plain
-//! `cargo test`, and anybody who builds a [`Program`] by hand. Everything is deterministic: a program
-//! alone decides what happens.
+//! The same interpreters serve the fuzz targets, the replay of the committed corpora by plain
+//! `cargo test`, and anybody who builds an input by hand. Everything is deterministic: an input
+//! alone decides what happens. Inputs with a schedule are so under an explorer, `--cfg shuttle`; without it they
+//! run on real threads.
 
+mod alphabet;
+mod canary;
 mod coroutine;
+pub mod corpus;
 mod ledger;
+mod pipe;
 mod program;
+pub mod replay;
+mod schedule;
 pub mod seeds;
+mod themes;
 mod world;
 
+use std::fmt::Debug;
+
+use arbitrary::{Arbitrary, Unstructured};
+
+pub use alphabet::Letter;
+pub use canary::Canary;
+pub use pipe::{Faults, HostilePipe, PosterOp};
 pub use program::{Body, Factory, Held, LONGEST, Millis, Op, Pick, Program, Then, VERSION};
-pub use world::{check, run};
+pub use schedule::Scheduled;
+pub use themes::{ScopeBody, ScopeOp, Theme, TimerOp, TimerThen};
+
+/// What a fuzz target is given, decoded.
+pub trait Input: for<'a> Arbitrary<'a> + Debug {
+    /// The name of the target: of its file, its corpus, its binary.
+    const TARGET: &'static str;
+
+    /// Whether it has a schedule, which only an explorer follows.
+    const SCHEDULED: bool = false;
+
+    /// Carries it out.
+    ///
+    /// # Errors
+    /// The first violation of the specification, in words.
+    fn check(&self) -> Result<(), String>;
+
+    /// The bytes that decode to this.
+    fn bytes(&self) -> Vec<u8>;
+
+    /// The Rust expression that makes this.
+    fn source(&self) -> String;
+}
+
+/// The input behind these bytes; `None` for another version and for too many bytes.
+#[must_use]
+pub fn decode<I: Input>(bytes: &[u8]) -> Option<I> {
+    I::arbitrary_take_rest(Unstructured::new(bytes)).ok()
+}
+
+/// Carries an input out.
+///
+/// # Panics
+/// With the violation and the input.
+pub fn run<I: Input>(input: &I) {
+    if I::SCHEDULED && !cfg!(shuttle) {
+        eprintln!(
+            "{} follows its schedule under an explorer alone: build it with RUSTFLAGS='--cfg shuttle', \
+             as `cargo campaign --target {0}` does",
+            I::TARGET
+        );
+        std::process::exit(2);
+    }
+    if let Err(violation) = input.check() {
+        panic!("{violation}\nof {input:#?}");
+    }
+}
+
+/// A binary of one target: a fuzzer if it is built for fuzzing, else a program that replays files.
+#[macro_export]
+macro_rules! target {
+    ($input:ty) => {
+        #[cfg(fuzzing)]
+        libfuzzer_sys::fuzz_target!(|input: $input| $crate::run(&input));
+
+        #[cfg(not(fuzzing))]
+        fn main() -> std::process::ExitCode {
+            $crate::replay::main::<$input>()
+        }
+    };
+}

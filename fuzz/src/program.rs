@@ -1,30 +1,38 @@
 //! The alphabet, and how a program is written in bytes.
 //!
 //! The first byte is the version of the encoding; input of any other version is no program. The rest is
-//! decoded by the derived `Arbitrary` until it is used up. Whoever changes the alphabet, be it by a
-//! variant at the end, changes what old bytes mean: raise [`VERSION`] and write the corpus anew.
+//! decoded by the derived `Arbitrary` until it is used up. Whoever changes an alphabet, be it by a
+//! variant at the end, changes what old bytes mean: raise [`VERSION`] and write the corpora anew.
 
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Error, Result, Unstructured};
 
+use crate::alphabet::{Letter, alphabet, numbers};
+
 /// The version of the encoding, and the first byte of every program.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// The longest program, in bytes: it bounds the nesting, and with it the stack.
 pub const LONGEST: usize = 1024;
 
-/// What a loop is made to do.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Program {
+/// What a loop is made to do, in the letters of one alphabet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program<L = Op> {
     /// Carried out one after the other. A loop that is open at the end is dropped.
-    pub ops: Vec<Op>,
+    pub ops: Vec<L>,
 }
 
-impl Program {
+impl<L> Default for Program<L> {
+    fn default() -> Program<L> {
+        Program { ops: Vec::new() }
+    }
+}
+
+impl<L: Letter> Program<L> {
     /// The program behind these bytes; `None` for another version and for too many bytes.
     #[must_use]
-    pub fn decode(bytes: &[u8]) -> Option<Program> {
+    pub fn decode(bytes: &[u8]) -> Option<Program<L>> {
         Program::arbitrary_take_rest(Unstructured::new(bytes)).ok()
     }
 
@@ -39,71 +47,25 @@ impl Program {
     }
 }
 
-impl<'a> Arbitrary<'a> for Program {
-    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Program> {
-        if u.len() > LONGEST || u8::arbitrary(u)? != VERSION {
-            return Err(Error::IncorrectFormat);
-        }
+impl<'a, L: Letter> Arbitrary<'a> for Program<L> {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Program<L>> {
+        begin(u)?;
         let mut ops = Vec::new();
         while !u.is_empty() {
             // The bytes end in the middle of an operation: it does not count.
-            let Ok(op) = Op::arbitrary(u) else { break };
+            let Ok(op) = L::arbitrary(u) else { break };
             ops.push(op);
         }
         Ok(Program { ops })
     }
 }
 
-/// The other direction of `Arbitrary`, for the types of the alphabet.
-trait Encode {
-    fn encode(&self, bytes: &mut Vec<u8>);
-}
-
-impl Encode for u8 {
-    fn encode(&self, bytes: &mut Vec<u8>) {
-        bytes.push(*self);
+/// Every input begins with the version, and is not too long.
+pub(crate) fn begin(u: &mut Unstructured<'_>) -> Result<()> {
+    if u.len() > LONGEST || u8::arbitrary(u)? != VERSION {
+        return Err(Error::IncorrectFormat);
     }
-}
-
-impl<T: Encode> Encode for Box<T> {
-    fn encode(&self, bytes: &mut Vec<u8>) {
-        (**self).encode(bytes);
-    }
-}
-
-/// The least number that the derived `Arbitrary` takes for variant `index` of `count`.
-fn encode_variant(index: usize, count: usize, bytes: &mut Vec<u8>) {
-    let (index, count) = (index as u64, count as u64);
-    let number = (index << 32).div_ceil(count);
-    let number = u32::try_from(number).expect("the index is less than the count");
-    bytes.extend(number.to_le_bytes());
-}
-
-/// An enum whose variants have named fields by position, decoded by derive and encoded to match.
-macro_rules! alphabet {
-    ($(
-        $(#[$about:meta])*
-        $name:ident { $( $(#[$variant_about:meta])* $variant:ident $(($($field:ident: $type:ty),*))? ,)* }
-    )*) => {$(
-        $(#[$about])*
-        #[derive(Arbitrary, Clone, Debug, PartialEq, Eq)]
-        pub enum $name {
-            $( $(#[$variant_about])* $variant $(($($type),*))? ,)*
-        }
-
-        impl Encode for $name {
-            fn encode(&self, bytes: &mut Vec<u8>) {
-                const VARIANTS: &[&str] = &[$(stringify!($variant)),*];
-                match self {$(
-                    $name::$variant $(($($field),*))? => {
-                        let index = VARIANTS.iter().position(|name| *name == stringify!($variant));
-                        encode_variant(index.expect("its own name"), VARIANTS.len(), bytes);
-                        $($( $field.encode(bytes); )*)?
-                    }
-                )*}
-            }
-        }
-    )*};
+    Ok(())
 }
 
 alphabet! {
@@ -177,6 +139,10 @@ alphabet! {
         Close,
         /// Lets go of a handle.
         Drop(of: Held, which: Pick),
+        /// An operation, so many times.
+        Repeat(times: u8, op: Box<Op>),
+        /// One operation and then another.
+        Both(first: Box<Op>, second: Box<Op>),
     }
 
     /// What a callback does.
@@ -270,15 +236,12 @@ alphabet! {
     }
 }
 
-impl Encode for bool {
-    fn encode(&self, bytes: &mut Vec<u8>) {
-        bytes.push(u8::from(*self));
-    }
+numbers! {
+    /// Names one of those that there are, the newest by zero.
+    Pick;
+    /// A delay. Most are few milliseconds, so that ties are common; the others are at the edges.
+    Millis;
 }
-
-/// Names one of those that there are, the newest by zero.
-#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pick(pub u8);
 
 impl Pick {
     /// The index of the one that is meant, if there is any.
@@ -289,27 +252,26 @@ impl Pick {
     }
 }
 
-impl Encode for Pick {
-    fn encode(&self, bytes: &mut Vec<u8>) {
-        self.0.encode(bytes);
-    }
-}
-
-/// A delay. There are few of them, so that ties are common.
-#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Millis(pub u8);
-
 impl Millis {
-    /// From 0 to 7 ms.
+    /// From 0 to 7 ms by the lower half of the numbers, and something unusual by the upper one.
     #[must_use]
     pub fn delay(self) -> Duration {
-        Duration::from_millis(u64::from(self.0 % 8))
-    }
-}
-
-impl Encode for Millis {
-    fn encode(&self, bytes: &mut Vec<u8>) {
-        self.0.encode(bytes);
+        const UNUSUAL: [Duration; 8] = [
+            Duration::from_nanos(1),
+            Duration::from_nanos(999_999),
+            Duration::from_nanos(1_000_001),
+            Duration::from_micros(1_500),
+            Duration::from_millis(60),
+            Duration::from_secs(1),
+            Duration::from_hours(1),
+            // Longer than any one poll.
+            Duration::from_hours(60),
+        ];
+        if self.0 < 128 {
+            Duration::from_millis(u64::from(self.0 % 8))
+        } else {
+            UNUSUAL[usize::from(self.0 % 8)]
+        }
     }
 }
 
@@ -319,10 +281,10 @@ mod tests {
 
     #[test]
     fn other_versions_and_endless_programs_are_rejected() {
-        assert_eq!(Program::decode(&[VERSION]), Some(Program::default()));
-        assert_eq!(Program::decode(&[]), None);
-        assert_eq!(Program::decode(&[VERSION + 1, 0, 0, 0]), None);
-        assert_eq!(Program::decode(&[VERSION; LONGEST + 1]), None);
+        assert_eq!(Program::<Op>::decode(&[VERSION]), Some(Program::default()));
+        assert_eq!(Program::<Op>::decode(&[]), None);
+        assert_eq!(Program::<Op>::decode(&[VERSION + 1, 0, 0, 0]), None);
+        assert_eq!(Program::<Op>::decode(&[VERSION; LONGEST + 1]), None);
     }
 
     #[test]

@@ -40,7 +40,7 @@ const MOST_OPERATIONS: usize = 250;
 ///
 /// # Errors
 /// The first violation of the specification, in words.
-pub fn check(program: &Program) -> Result<(), String> {
+pub(crate) fn check(program: &Program) -> Result<(), String> {
     let world = Rc::new(World::new());
     world.local.set_exception_handler(|context| {
         if let Some(world) = self::world() {
@@ -58,16 +58,6 @@ pub fn check(program: &Program) -> Result<(), String> {
     world.end();
     drop(installed);
     world.violation.take().map_or(Ok(()), |violation| Err(format!("{violation}\nat the end")))
-}
-
-/// Carries the program out.
-///
-/// # Panics
-/// With the violation and the program.
-pub fn run(program: &Program) {
-    if let Err(violation) = check(program) {
-        panic!("{violation}\nof {program:#?}");
-    }
 }
 
 /// More awaits of several tasks are not made: a cancel goes every way down them, and every one that
@@ -240,6 +230,11 @@ impl World {
             Op::StartKept => self.start_kept(),
             Op::Close => self.close(),
             Op::Drop(of, which) => self.let_go(of, *which),
+            Op::Repeat(times, op) => (0..*times).for_each(|_| self.execute(op)),
+            Op::Both(first, second) => {
+                self.execute(first);
+                self.execute(second);
+            }
         }
     }
 

@@ -1,62 +1,73 @@
-//! Replays the committed corpus, and says that it is what the seeds are.
+//! Replays the committed corpora, and says that they have what the seeds are.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
-
-use loopgate_fuzz::{Program, check, seeds};
-
-/// Every committed file, by name. What the fuzzer has added here has no words in its name.
-fn committed() -> BTreeMap<String, Vec<u8>> {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/loop_program");
-    let files = fs::read_dir(corpus).expect("the corpus is committed");
-    let names = files.map(|file| file.expect("a readable folder").path());
-    names
-        .filter_map(|path| {
-            let name = path.file_name()?.to_str()?.to_owned();
-            name.contains('_').then(|| (name, fs::read(path).expect("a readable file")))
-        })
-        .collect()
-}
+use loopgate_fuzz::{corpus, seeds};
 
 #[test]
-fn every_committed_program_keeps_the_specification() {
-    let committed = committed();
-    assert!(committed.len() >= 12, "the corpus is there");
-    for (name, bytes) in committed {
-        let program = Program::decode(&bytes).expect("of the present version");
-        if let Err(violation) = check(&program) {
-            panic!("{name}: {violation}");
+fn every_committed_input_keeps_the_specification() {
+    match corpus::replay() {
+        Ok(count) => {
+            let least = corpus::targets_here().map(|target| seeds::of(target.name).len()).sum();
+            assert!(count >= least, "{count} inputs are fewer than the {least} seeds");
         }
+        Err(wrong) => panic!("{}", wrong.join("\n")),
     }
 }
 
 /// A changed alphabet changes what the committed bytes mean; this is what notices it.
 #[test]
-fn the_corpus_is_the_seeds() {
-    let seeds: BTreeMap<_, _> = seeds::all()
-        .into_iter()
-        .map(|(name, program)| {
-            let bytes = program.encode();
-            assert_eq!(Program::decode(&bytes), Some(program), "{name} survives its encoding");
-            (name.to_owned(), bytes)
-        })
-        .collect();
-    let fresh = seeds == committed();
-    assert!(
-        fresh,
-        "raise the version if the alphabet changed; then: cargo run --example write_corpus"
-    );
+fn the_corpora_have_the_seeds() {
+    for target in corpus::TARGETS {
+        let committed = corpus::committed(target.name).expect("the corpus is committed");
+        let seeds = seeds::of(target.name);
+        assert!(!seeds.is_empty(), "{} has seeds", target.name);
+        for seed in seeds {
+            let survives = (target.again)(&seed.bytes).as_ref() == Some(&seed.bytes);
+            assert!(survives, "{} survives its encoding", seed.name);
+            assert!(
+                committed.get(seed.name) == Some(&seed.bytes),
+                "{}/{}: raise the version if the alphabet changed; then: cargo run --example write_corpus",
+                target.name,
+                seed.name
+            );
+        }
+    }
 }
 
 /// What one program shows must not depend on the one before.
 #[test]
-fn programs_do_not_touch_each_other() {
-    for _ in 0..2 {
-        for (name, program) in seeds::all() {
-            if let Err(violation) = check(&program) {
-                panic!("{name}: {violation}");
+fn inputs_do_not_touch_each_other() {
+    for target in corpus::targets_here() {
+        for _ in 0..2 {
+            for seed in seeds::of(target.name) {
+                if let Err(violation) = (target.check)(&seed.bytes) {
+                    panic!("{}: {violation}", seed.name);
+                }
             }
         }
     }
+}
+
+/// The files, the manifest and the list name the same targets.
+#[test]
+fn every_target_is_listed() {
+    let manifest = include_str!("../Cargo.toml");
+    let paths = manifest.lines().filter_map(|line| line.strip_prefix("path = \"fuzz_targets/"));
+    let mut bins: Vec<&str> = paths.filter_map(|path| path.strip_suffix(".rs\"")).collect();
+    let mut names: Vec<&str> = corpus::TARGETS.iter().map(|target| target.name).collect();
+    bins.sort_unstable();
+    names.sort_unstable();
+    assert_eq!(bins, names);
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz_targets");
+    let files = std::fs::read_dir(folder).expect("the targets are there").count();
+    assert_eq!(files, names.len());
+}
+
+#[test]
+fn a_test_is_printed_that_can_be_pasted() {
+    use loopgate_fuzz::*;
+    let input = Program { ops: vec![Op::CallSoon(Then::Do(Box::new(Op::CancelCall(Pick(3)))))] };
+    let printed = replay::test(&input);
+    let expected = "Program { ops: vec![\n        \
+        Op::CallSoon(Then::Do(Box::new(Op::CancelCall(Pick(3))))),\n    ] }";
+    assert!(printed.contains(expected), "{printed}");
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::copy::Copy;
 use super::guard::{self, Ended};
-use super::models;
+use super::{fuzz, models};
 
 pub(crate) struct Checker {
     /// As in `Caught-by:`, and the head of its column.
@@ -32,10 +32,12 @@ enum Kind {
     },
     /// The models; a check is a model.
     Models,
+    /// The fuzz targets; a check is a target.
+    Fuzz,
 }
 
 /// Cheapest first.
-pub(crate) const CHECKERS: [Checker; 3] = [
+pub(crate) const CHECKERS: [Checker; 4] = [
     Checker {
         name: "tests",
         about: "the clauses on real threads and virtual time: kernel/tests/clauses",
@@ -57,6 +59,12 @@ pub(crate) const CHECKERS: [Checker; 3] = [
         about: "every interleaving of the models, without their controls",
         kind: Kind::Models,
         limits: (Duration::from_secs(600), Duration::from_secs(60)),
+    },
+    Checker {
+        name: "fuzz",
+        about: "the fuzz targets, a minute for all of them; asked only by `--with fuzz`",
+        kind: Kind::Fuzz,
+        limits: (Duration::from_secs(120), Duration::from_secs(120)),
     },
 ];
 
@@ -118,6 +126,7 @@ impl Checker {
             Kind::Models => {
                 has(&|known| known.starts_with("model-tests/src/"), &format!("\"{name}\""))
             }
+            Kind::Fuzz => fuzz::targets().any(|target| target.name == name),
         }
     }
 
@@ -126,7 +135,13 @@ impl Checker {
         match self.kind {
             Kind::Tests { package, target, .. } => build_tests(copy, package, target),
             Kind::Models => build_models(copy),
+            Kind::Fuzz => fuzz::build(copy),
         }
+    }
+
+    /// Whether headers need not name its checks: all of them are run, up to the first that catches.
+    pub(crate) fn is_a_search(&self) -> bool {
+        matches!(self.kind, Kind::Fuzz)
     }
 
     /// The names of all its checks.
@@ -134,6 +149,9 @@ impl Checker {
         let arguments: &[&str] = match self.kind {
             Kind::Tests { .. } => &["--list", "--format", "terse"],
             Kind::Models => &["list"],
+            Kind::Fuzz => {
+                return Ok(fuzz::targets().map(|target| target.name.to_owned()).collect());
+            }
         };
         let ended = run(copy, program, arguments, self.limits.0)?;
         if ended.status != Some(0) {
@@ -151,6 +169,7 @@ impl Checker {
                 .filter(|name| !name.starts_with("litmus_"))
                 .map(str::to_owned)
                 .collect(),
+            Kind::Fuzz => Vec::new(),
         })
     }
 
@@ -164,14 +183,15 @@ impl Checker {
     ) -> io::Result<Checked> {
         let (longest, shortest) = self.limits;
         let limit = limit.unwrap_or(longest).clamp(shortest, longest);
-        let arguments: &[&str] = match self.kind {
-            Kind::Tests { .. } => &[name, "--exact"],
-            Kind::Models => &["explore", &models::request(name)],
+        let ended = match self.kind {
+            Kind::Tests { .. } => run(copy, program, &[name, "--exact"], limit)?,
+            Kind::Models => run(copy, program, &["explore", &models::request(name)], limit)?,
+            Kind::Fuzz => fuzz::run(copy, program, name, limit)?,
         };
-        let ended = run(copy, program, arguments, limit)?;
         let failed = match self.kind {
             Kind::Tests { .. } => test_verdict(&ended),
             Kind::Models => models::verdict(&ended),
+            Kind::Fuzz => fuzz::verdict(&ended),
         };
         let verdict = failed.ok_or_else(|| {
             io::Error::other(format!(
@@ -182,6 +202,7 @@ impl Checker {
         let report = match self.kind {
             Kind::Tests { .. } => ended.stdout + &ended.stderr,
             Kind::Models => models::report(&ended),
+            Kind::Fuzz => fuzz::report(&ended),
         };
         Ok(Checked { name: name.to_owned(), verdict, elapsed: ended.elapsed, report })
     }
@@ -209,7 +230,31 @@ impl Checker {
             };
             return names.into_iter().map(one).collect();
         }
+        if self.is_a_search() {
+            return self.search(copy, program, &names);
+        }
         names.iter().map(|name| self.check(copy, program, name, limit(name))).collect()
+    }
+
+    /// Runs one check after the other until one catches it: what that took is what all took together.
+    fn search(&self, copy: &Copy, program: &Path, names: &[String]) -> io::Result<Vec<Checked>> {
+        let (mut all, mut elapsed, mut before) = (Vec::new(), Duration::ZERO, 0);
+        for name in names {
+            let mut checked = self.check(copy, program, name, None)?;
+            elapsed += checked.elapsed;
+            checked.elapsed = elapsed;
+            match &mut checked.verdict {
+                Verdict::Failed { executions: Some(executions) } => *executions += before,
+                Verdict::Passed => before += fuzz::executions(&checked.report).unwrap_or(0),
+                _ => {}
+            }
+            let caught = checked.verdict != Verdict::Passed;
+            all.push(checked);
+            if caught {
+                break;
+            }
+        }
+        Ok(all)
     }
 }
 
@@ -245,12 +290,16 @@ fn test_verdict(ended: &Ended) -> Option<Verdict> {
     }
 }
 
-fn cargo(copy: &Copy, arguments: &[&str], folder: &str) -> io::Result<Ended> {
+pub(crate) fn cargo(copy: &Copy, arguments: &[&str]) -> io::Result<Ended> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    guard::run(Path::new(&cargo), arguments, &copy.workspace(), copy.folder(), BUILD_LIMIT)
+}
+
+fn cargo_into(copy: &Copy, folder: &str, arguments: &[&str]) -> io::Result<Ended> {
     let target = copy.folder().join(folder);
     let target = target.to_string_lossy();
     let arguments: Vec<&str> = arguments.iter().copied().chain(["--target-dir", &target]).collect();
-    guard::run(Path::new(&cargo), &arguments, &copy.workspace(), copy.folder(), BUILD_LIMIT)
+    cargo(copy, &arguments)
 }
 
 fn build_tests(copy: &Copy, package: &str, target: &str) -> io::Result<Built> {
@@ -268,7 +317,7 @@ fn build_tests(copy: &Copy, package: &str, target: &str) -> io::Result<Built> {
         "--config",
         "profile.dev.debug=0",
     ];
-    let ended = cargo(copy, &arguments, "native")?;
+    let ended = cargo_into(copy, "native", &arguments)?;
     if ended.status != Some(0) {
         return Ok(Err(ended.stderr));
     }
@@ -302,7 +351,7 @@ fn build_models(copy: &Copy) -> io::Result<Built> {
         "--config",
         "profile.models.package.generator.opt-level=3",
     ];
-    let ended = cargo(copy, &arguments, "loom")?;
+    let ended = cargo_into(copy, "loom", &arguments)?;
     Ok(match ended.status {
         Some(0) => Ok(copy.folder().join("loom/models/models")),
         _ => Err(ended.stderr),

@@ -52,6 +52,7 @@ pub(crate) fn fingerprint(sources: &Sources) -> u64 {
 
 /// One copy; nobody else uses it while this lives.
 pub(crate) struct Copy {
+    checkout: PathBuf,
     folder: PathBuf,
     sources: Sources,
     _lock: File,
@@ -70,7 +71,8 @@ impl Copy {
                 folder.display()
             )),
         })?;
-        let copy = Copy { folder, sources: sources.clone(), _lock: lock };
+        let checkout = root.to_owned();
+        let copy = Copy { checkout, folder, sources: sources.clone(), _lock: lock };
         let mut there = Sources::new();
         walk(&copy.workspace(), "", &mut there)?;
         let names: BTreeSet<&String> = sources.keys().chain(there.keys()).collect();
@@ -87,6 +89,11 @@ impl Copy {
     /// Where the sources are.
     pub(crate) fn workspace(&self) -> PathBuf {
         self.folder.join("workspace")
+    }
+
+    /// What it is a copy of.
+    pub(crate) fn checkout(&self) -> &Path {
+        &self.checkout
     }
 
     /// Beside the sources: what is built, what is written.

@@ -2,13 +2,14 @@
 //!
 //! `fault` reads a mistake, `diff` its change; `pattern` names what it is one of; `coverage` says what the
 //! set has to reach. `copy` is where a mistake is put in, `checker` who may catch it, `models` how those are
-//! asked, `guard` how a checker that hangs is ended, `trial` how one is tried, `matrix` what came of all of them.
+//! asked, `fuzz` how fuzz targets are, `guard` how a checker that hangs is ended, `trial` how one is tried, `matrix` what came of all of them.
 
 mod checker;
 mod copy;
 mod coverage;
 mod diff;
 mod fault;
+mod fuzz;
 mod guard;
 mod matrix;
 mod models;
@@ -112,6 +113,7 @@ fn act(options: &Options) -> io::Result<Outcome> {
         sources: &sources,
         faults: chosen,
         full: options.full,
+        with_fuzz: options.with_fuzz,
         checker: options.checker,
         jobs: options.jobs,
     };
@@ -138,6 +140,9 @@ fn report(
         }
     }
     say(&matrix::matrix(&plan.faults, trials));
+    if options.with_fuzz {
+        say(&matrix::found_by_search(trials));
+    }
     let mut survivors = 0;
     for (fault, trial) in plan.faults.iter().zip(trials) {
         if trial.error.is_none() && !trial.is_caught(fault) {

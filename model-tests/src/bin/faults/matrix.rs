@@ -13,16 +13,36 @@ use super::trial::Trial;
 /// One row per fault, one column per checker.
 pub(crate) fn matrix(faults: &[&Fault], trials: &[Trial]) -> String {
     let mut rows = vec![vec!["fault".to_owned(), "pattern".to_owned()]];
-    rows[0].extend(CHECKERS.iter().map(|checker| checker.name.to_owned()));
+    let asked = |column: &usize| {
+        let all = trials.iter().flat_map(|trial| &trial.checked);
+        !CHECKERS[*column].is_a_search() || all.clone().any(|(checker, _)| checker == column)
+    };
+    let columns: Vec<usize> = (0..CHECKERS.len()).filter(asked).collect();
+    rows[0].extend(columns.iter().map(|column| CHECKERS[*column].name.to_owned()));
     for (fault, trial) in faults.iter().zip(trials) {
         let mut row = vec![fault.id.clone(), PATTERNS[fault.pattern].0.to_owned()];
-        for index in 0..CHECKERS.len() {
-            let of_it = trial.checked.iter().find(|(checker, _)| *checker == index);
+        for index in &columns {
+            let of_it = trial.checked.iter().find(|(checker, _)| checker == index);
             row.push(of_it.map_or_else(|| "-".into(), |(_, checked)| cell(checked)));
         }
         rows.push(row);
     }
     table(&rows)
+}
+
+/// How many of the faults the fuzz targets have found.
+pub(crate) fn found_by_search(trials: &[Trial]) -> String {
+    let of_searches = |trial: &Trial| trial.checked.iter().any(|(c, _)| CHECKERS[*c].is_a_search());
+    let found = |trial: &&Trial| {
+        let all = trial.checked.iter().filter(|(checker, _)| CHECKERS[*checker].is_a_search());
+        all.flat_map(|(_, checked)| checked).any(|checked| checked.verdict != Verdict::Passed)
+    };
+    let asked = trials.iter().filter(|trial| of_searches(trial));
+    format!(
+        "{} of {} faults are found by fuzzing for a minute\n",
+        asked.clone().filter(found).count(),
+        asked.count()
+    )
 }
 
 /// `2 of 3 after 12 executions, 0.1 s`: how many caught it, and what the first of them took.

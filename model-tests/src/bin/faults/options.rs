@@ -16,6 +16,7 @@ cargo faults --help          print this text
 
 --full        every check of every checker, for the whole matrix
 --checker C   this checker alone
+--with fuzz   the fuzz targets as well, until one of them catches it: how long it takes them
 --dir PATH    patches from there instead of model-tests/faults
 --shard K/N   the K-th of N parts
 --jobs N      N at once, each in a copy of its own; else as many as there are cores, at most 4
@@ -52,6 +53,7 @@ pub(crate) struct Options {
     pub(crate) names: Vec<String>,
     pub(crate) folder: Option<PathBuf>,
     pub(crate) full: bool,
+    pub(crate) with_fuzz: bool,
     /// The index of the one to be asked, if it is to be one.
     pub(crate) checker: Option<usize>,
     /// Which part, from zero, of how many.
@@ -66,6 +68,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Options, String> {
         names: Vec::new(),
         folder: None,
         full: false,
+        with_fuzz: false,
         checker: None,
         shard: None,
         jobs,
@@ -77,6 +80,10 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Options, String> {
             "--help" | "-h" => options.action = Action::Help,
             "--check" => options.action = Action::Check,
             "--full" => options.full = true,
+            "--with" => match value()? {
+                what if what == "fuzz" => options.with_fuzz = true,
+                other => return Err(format!("`--with {other}`: it can only be `fuzz`")),
+            },
             "--checker" => {
                 let value = value()?;
                 let checker = Checker::find(value);
@@ -103,8 +110,8 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Options, String> {
         }
     }
     let trying = options.action == Action::Try;
-    if !trying && (options.full || options.checker.is_some()) {
-        return Err("`--full` and `--checker` are about trying faults".into());
+    if !trying && (options.full || options.with_fuzz || options.checker.is_some()) {
+        return Err("`--full`, `--with` and `--checker` are about trying faults".into());
     }
     if options.action == Action::Check && (!options.names.is_empty() || options.shard.is_some()) {
         return Err("`--check` looks at all faults".into());
@@ -149,9 +156,11 @@ mod tests {
 
     #[test]
     fn understands_what_the_help_says() {
-        let options = parsed("a b --full --dir x --shard 2/3 --jobs 5 --checker tests").unwrap();
+        let options =
+            parsed("a b --full --with fuzz --dir x --shard 2/3 --jobs 5 --checker tests").unwrap();
         assert_eq!((options.action, options.full, options.jobs), (Action::Try, true, 5));
         assert_eq!((&*options.names, options.checker), (&["a".into(), "b".into()][..], Some(0)));
+        assert!(options.with_fuzz);
         assert_eq!((options.folder, options.shard), (Some("x".into()), Some((1, 3))));
         assert_eq!(parsed("list").unwrap().action, Action::List);
         assert_eq!(parsed("--check --dir x").unwrap().action, Action::Check);
@@ -171,6 +180,9 @@ mod tests {
             "--dir",
             "--checker",
             "--checker model",
+            "--with",
+            "--with tests",
+            "list --with fuzz",
             "--check --checker models",
             "--check --full",
             "list --full",

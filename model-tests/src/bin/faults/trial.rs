@@ -75,6 +75,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) faults: Vec<&'a Fault>,
     /// Every check of every checker, and not only the named ones.
     pub(crate) full: bool,
+    /// The fuzz targets besides.
+    pub(crate) with_fuzz: bool,
     /// This checker alone.
     pub(crate) checker: Option<usize>,
     pub(crate) jobs: usize,
@@ -127,7 +129,11 @@ fn named(plan: &Plan<'_>, faults: &[&Fault]) -> Vec<(usize, BTreeSet<String>)> {
             let of_it = all.clone().filter(|by| by.checker == index);
             (index, of_it.map(|by| by.name.clone()).collect::<BTreeSet<_>>())
         })
-        .filter(|(_, names)| plan.full || !names.is_empty())
+        .filter(|(index, names)| {
+            let search = CHECKERS[*index].is_a_search();
+            let wanted = if search { plan.with_fuzz } else { plan.full };
+            wanted || !names.is_empty() || search && plan.checker == Some(*index)
+        })
         .collect()
 }
 
@@ -148,7 +154,7 @@ fn try_one(plan: &Plan<'_>, copy: &Copy, fault: &Fault, usual: &Usual) -> io::Re
         };
         let limit =
             |name: &str| usual.get(&(index, name.to_owned())).map(|usual| *usual * PATIENCE);
-        let checked: io::Result<Vec<Checked>> = if plan.full {
+        let checked: io::Result<Vec<Checked>> = if plan.full || checker.is_a_search() {
             checker.check_all(copy, &program, limit)
         } else {
             names.iter().map(|name| checker.check(copy, &program, name, limit(name))).collect()
@@ -172,7 +178,7 @@ fn establish(plan: &Plan<'_>, copies: &[Copy]) -> io::Result<Usual> {
     let mut wanted = Vec::new();
     for (index, mut names) in named(plan, &plan.faults) {
         let checker = &CHECKERS[index];
-        if plan.full {
+        if plan.full || checker.is_a_search() {
             let program = checker.build(&copies[0])?.map_err(io::Error::other)?;
             names = checker.all(&copies[0], &program)?.into_iter().collect();
         }

@@ -1,7 +1,4 @@
-//! Programs worth starting from: one for each part of the alphabet, and every program that found a bug.
-//!
-//! The committed corpus is these, encoded; a test says so. After a change here or in the alphabet write
-//! it anew with `cargo run --example write_corpus`.
+//! Whole programs: one for each part of the alphabet, and every program that found a bug.
 
 use crate::program::{Body, Factory, Held, Millis, Op, Pick, Program, Then};
 
@@ -26,8 +23,7 @@ fn within(millis: u8, body: Body) -> Body {
 }
 
 /// Every seed, by name.
-#[must_use]
-pub fn all() -> Vec<(&'static str, Program)> {
+pub(super) fn all() -> Vec<(&'static str, Program)> {
     let seeds =
         [order(), timers(), cancels(), submissions(), factories(), futures(), ends(), found()];
     let named = seeds.into_iter().flatten();

@@ -1,0 +1,5 @@
+//! Timers: ties, cancels, sleeps; see the library.
+
+#![cfg_attr(fuzzing, no_main)]
+
+loopgate_fuzz::target!(loopgate_fuzz::Program<loopgate_fuzz::TimerOp>);
