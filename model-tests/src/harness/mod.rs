@@ -19,6 +19,10 @@
 //!     question: "Can a flag that is set before the wait be missed?",
 //!     threads: 2,                                // the main thread included; checked
 //!     outcomes: &["seen", "timed out"],          // each must occur, nothing else may
+//!     spec: Spec::allows(                        // and the spec allows exactly these
+//!         &[programs::flag_is_seen],             // the scenario once more, as data
+//!         &[("seen", "value 1 | ok"), ("timed out", "timed out | ok")],
+//!     ),
 //!     body: flag_is_seen,
 //!     controls: &[Control {                      // must fail, for the reason given
 //!         name: "no notification",
@@ -43,6 +47,10 @@
 //!   a clock moves when a poll times out or a thread sleeps on it.
 //! * Each question multiplies too. A model that is not about waiting can do without
 //!   `spurious_wakeups`; `choices` limits how many answers of one execution are unusual.
+//! * The program of the `spec` has the operations of the body, in the same threads and the same order
+//!   (`crate::models::programs`). What the body asserts, the program lets into its logs; what the rows do
+//!   not mention, the spec must not allow. Where the body tells more than logs can, such as whether the
+//!   loop slept, several words stand for the same logs, and `but_for` names what is not told.
 //! * `note` puts a remark into the record; a failure prints the record, a column per thread.
 //! * A model without a control proves little: it might never reach the race. Break the protocol, or let
 //!   the environment break it, and name a piece of the message that must come of it.
@@ -62,13 +70,17 @@
 //! order. Where loom was bounded it may see more. Models that are only `drawn` have too many threads to be
 //! explored; they run there under random schedulers, and in `cargo stress` on real threads.
 //!
+//! The outcomes that a model lists are compared with those that the spec allows for its scenario, before it is
+//! run: see [`refinement`]. What it reaches is what it lists, or it fails; so all three are equal.
+//!
 //! What each model came to, to the execution, is in `model-tests/ledger.toml`. A run that comes to
 //! anything else fails until `cargo models --record` accepts it. So an exploration cannot shrink unseen.
 //!
 //! # Rooms
 //!
-//! `model` says what a model is, `scene` has what bodies are written with. `explore` runs one variant,
-//! `report` tells what came of it, `books` keeps it on record, `command` has all of it done.
+//! `model` says what a model is, `scene` has what bodies are written with. `refinement` compares a model
+//! with the spec. `explore` runs one variant, `report` tells what came of it, `books` keeps it on record,
+//! `command` has all of it done.
 
 #![cfg_attr(
     not(any(loom, shuttle)),
@@ -80,6 +92,7 @@ mod command;
 #[cfg(any(loom, shuttle))]
 mod explore;
 mod model;
+pub mod refinement;
 mod report;
 mod scene;
 
@@ -90,5 +103,5 @@ pub use command::stress;
 pub use command::{cli, suite};
 #[cfg(any(loom, shuttle))]
 pub use explore::failure::panics;
-pub use model::{Change, Control, Model, Outcome};
+pub use model::{Change, Control, ELSEWHERE, Model, Outcome, Row, Spec};
 pub use scene::{join, start, throw};

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use loopgate::checkers::model::Environment;
 
 use crate::harness::books::class::Class;
+use crate::spec::Program;
 
 /// One word or a few for what happened in an execution. No tab, no line break, no `=`.
 pub type Outcome = Cow<'static, str>;
@@ -39,6 +40,8 @@ pub struct Model {
     pub body: fn() -> Outcome,
     /// What may come of it. Each must be reached; nothing else may happen.
     pub outcomes: &'static [&'static str],
+    /// What the spec allows for the same scenario: exactly the same.
+    pub spec: Spec,
     /// Runs after the body and all its values are gone: asserts that nothing is left over.
     pub at_end: fn(),
     /// Variants that must fail. At least one.
@@ -60,10 +63,65 @@ impl Model {
         native: true,
         body: || Cow::Borrowed(""),
         outcomes: &[],
+        spec: Spec::Missing,
         at_end: || (),
         controls: &[],
     };
+
+    /// The same for what is about the explorers, of which the spec knows nothing.
+    pub const LITMUS: Model = Model { spec: Spec::Explorers, ..Model::DEFAULTS };
 }
+
+/// What the executable spec says of a model's scenario.
+#[derive(Clone, Copy, Debug)]
+pub enum Spec {
+    /// Nobody has asked it: a mistake.
+    Missing,
+    /// It has no say, for the model is about the explorers themselves.
+    Explorers,
+    /// What these programs may come to, in the model's words, is what the model lists.
+    Allows {
+        /// The scenario, operation by operation. Whatever the body asserts shows in its logs. There is one;
+        /// two where the body goes on in different ways, which a program cannot.
+        programs: &'static [fn() -> Program],
+        /// The model's words, each with logs of a program that it stands for.
+        words: &'static [Row],
+        /// What the model tells that the logs do not: that is below the spec. Empty if there is nothing.
+        beneath: &'static str,
+    },
+    /// All that the model tells is below the spec, and why.
+    Below(&'static str),
+}
+
+impl Spec {
+    /// Of these programs, whose logs tell all that the model tells.
+    #[must_use]
+    pub const fn allows(programs: &'static [fn() -> Program], words: &'static [Row]) -> Spec {
+        Spec::Allows { programs, words, beneath: "" }
+    }
+
+    /// The same, but for what is below the spec.
+    ///
+    /// # Panics
+    /// If it has no programs.
+    #[must_use]
+    pub const fn but_for(self, beneath: &'static str) -> Spec {
+        match self {
+            Spec::Allows { programs, words, .. } => Spec::Allows { programs, words, beneath },
+            _ => panic!("there are no programs whose logs could leave something out"),
+        }
+    }
+}
+
+/// A model's word, and logs of the spec's program for which it stands.
+///
+/// Logs are written as an [`Outcome`](crate::spec::Outcome) is, and `..` stands for any words of one log:
+/// `("ran", "..; true | mark 1; ok")`. A word can have several rows. Logs that several rows
+/// match stand for the words of all of them; those of [`ELSEWHERE`] for none.
+pub type Row = (&'static str, &'static str);
+
+/// In place of a word: what comes of that is told by another of the programs.
+pub const ELSEWHERE: &str = "";
 
 /// A variant of a model that must fail. If it passes, the model would not have noticed either.
 #[derive(Debug)]

@@ -24,7 +24,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Body(|| three_questions(|about| about != "third" && choose(about))),
             fails_with: "outcome never reached: nny",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_answers_hide_no_order",
@@ -45,7 +45,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Environment(NUMBERED_THROUGH),
             fails_with: "outcome never reached: om, then yes",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
 ];
 

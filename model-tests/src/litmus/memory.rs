@@ -25,7 +25,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Environment(NO_SHADOW),
             fails_with: "outcome never reached",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_stale_read",
@@ -39,7 +39,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Body(|| pass_a_message(Ordering::Release, Ordering::Acquire)),
             fails_with: "outcome never reached: second without first",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_dekker_by_swap",
@@ -53,7 +53,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Body(|| dekker(store, load)),
             fails_with: "outcome not allowed: neither sees",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_seq_cst_is_refused",
@@ -67,7 +67,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Environment(SEQ_CST_ACCEPTED),
             fails_with: "outcome not allowed: accepted",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_lock_excludes",
@@ -80,7 +80,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Body(|| count_to_two(false)),
             fails_with: "outcome not allowed: one",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
 ];
 

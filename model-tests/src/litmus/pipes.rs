@@ -31,7 +31,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Environment(ROOM_FOR_TWO),
             fails_with: "outcome not allowed: room",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_byte_wakes_poll",
@@ -44,7 +44,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Environment(LOST_BYTES),
             fails_with: "deadlock",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_poll_times_out",
@@ -57,7 +57,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Environment(NO_EARLY_TIMEOUTS),
             fails_with: "outcome never reached: readable at 5ns; nothing at 5ns",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_poll_is_interrupted",
@@ -71,7 +71,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Environment(Environment::USUAL),
             fails_with: "outcome never reached: nothing",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_drain_leaves_a_byte",
@@ -86,7 +86,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Environment(ROOM_FOR_TWO),
             fails_with: "outcome never reached: readable",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_pipe_breaks",
@@ -100,7 +100,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Environment(Environment::USUAL),
             fails_with: "outcome never reached: end-of-file",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_write_fails",
@@ -115,7 +115,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Environment(Environment::USUAL),
             fails_with: "outcome never reached: failed",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_byte_vanishes",
@@ -130,7 +130,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Environment(Environment::USUAL),
             fails_with: "outcome never reached: written, empty",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_time_passes_in_between",
@@ -143,7 +143,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Body(|| read_time_twice(Duration::ZERO)),
             fails_with: "outcome never reached: 0ns, 5ns",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
 ];
 

@@ -25,7 +25,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Body(|| load_and_store(false)),
             fails_with: "outcome not allowed: both see",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_loom_weakens_seq_cst",
@@ -39,7 +39,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Forbid("neither sees"),
             fails_with: "outcome not allowed: neither sees",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_loom_notifies_the_first",
@@ -54,7 +54,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Body(|| two_waiters(Condvar::notify_all)),
             fails_with: "outcome not allowed: the second wakes",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_loom_wakes_only_for_a_reason",
@@ -68,7 +68,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Body(|| notify_and_set(false)),
             fails_with: "outcome not allowed: woken too early",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_loom_never_times_out",
@@ -82,7 +82,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Body(|| timed_wait(true)),
             fails_with: "outcome not allowed: timed out",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_loom_shares_the_park_token",
@@ -96,7 +96,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Body(|| unpark_a_waiter(false)),
             fails_with: "deadlock",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
 ];
 

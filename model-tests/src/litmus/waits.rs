@@ -33,7 +33,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Environment(NO_EARLY_TIMEOUTS),
             fails_with: "outcome never reached: timed out",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_timeout_at_last",
@@ -48,7 +48,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Environment(NO_TIMEOUTS),
             fails_with: "deadlock",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_spurious_wakeup",
@@ -61,7 +61,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Environment(PLAIN),
             fails_with: "outcome never reached: woken without a reason",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_notify_one_wakes_any",
@@ -76,7 +76,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Environment(FIRST_WAITER),
             fails_with: "outcome never reached: the last to wait",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_no_wakeup_is_lost",
@@ -89,7 +89,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Body(|| look_and_wait(false)),
             fails_with: "deadlock",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_join_gives_the_panic",
@@ -102,7 +102,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Body(|| join_a_thread(false)),
             fails_with: "outcome not allowed: nothing",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_a_thread_left_alone_ends",
@@ -116,7 +116,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Body(|| leave_a_thread(false)),
             fails_with: "deadlock",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
     Model {
         name: "litmus_nothing_is_left",
@@ -130,7 +130,7 @@ pub(super) static MODELS: &[Model] = &[
             change: Change::Body(|| share_a_lock(true)),
             fails_with: "leaked: still there at the end of the execution",
         }],
-        ..Model::DEFAULTS
+        ..Model::LITMUS
     },
 ];
 

@@ -10,8 +10,9 @@ use std::task::{Context, Poll, Waker};
 
 use loopgate::checkers::model::{Arc, AtomicBool, Ordering};
 
+use super::programs::awake as programs;
 use super::support::{LOST_BYTES, event_loop, post_a_stop, run_until_stopped, stop, turns};
-use crate::harness::{Change, Control, Model, Outcome, join, start};
+use crate::harness::{Change, Control, Model, Outcome, Spec, join, start};
 
 pub(super) static MODELS: &[Model] = &[
     Model {
@@ -19,6 +20,11 @@ pub(super) static MODELS: &[Model] = &[
         clauses: &["W-2", "W-3"],
         question: "Does a post wake a loop that was awake a moment ago, and now decides to sleep?",
         outcomes: &["the loop slept", "the loop did not sleep"],
+        spec: Spec::allows(
+            &[programs::post_races_decision],
+            &[("the loop slept", "ok; ok | ok"), ("the loop did not sleep", "ok; ok | ok")],
+        )
+        .but_for("whether the loop sleeps"),
         body: post_races_decision,
         controls: &[Control {
             name: "the byte may vanish",
@@ -32,6 +38,11 @@ pub(super) static MODELS: &[Model] = &[
         clauses: &["G-2", "W-2"],
         question: "Does a stop end the run of a loop that was awake a moment ago, and now decides to sleep?",
         outcomes: &["the loop slept", "the loop did not sleep"],
+        spec: Spec::allows(
+            &[programs::stop_races_decision],
+            &[("the loop slept", "ok; ok | ok"), ("the loop did not sleep", "ok; ok | ok")],
+        )
+        .but_for("whether the loop sleeps"),
         body: stop_races_decision,
         controls: &[Control {
             name: "the byte may vanish",
@@ -46,6 +57,13 @@ pub(super) static MODELS: &[Model] = &[
         question: "Does the step that a wake is merged into see what happened before that wake?",
         only_loom: true,
         outcomes: &["seen by the next step", "seen by a step of its own"],
+        spec: Spec::allows(
+            &[programs::wake_is_merged],
+            &[
+                ("seen by the next step", "..; true; continue; true | "),
+                ("seen by a step of its own", "..; false; ok; continue; true | "),
+            ],
+        ),
         body: wake_is_merged,
         controls: &[Control {
             name: "it is always merged, they say",

@@ -2,8 +2,9 @@
 
 use loopgate::{EventLoop, PostError, ResultError};
 
+use super::programs::factory as programs;
 use super::support::{Cell, NO_SPURIOUS, event_loop, failure, says_closed, stop, turns};
-use crate::harness::{Change, Control, Model, Outcome, join, start, throw};
+use crate::harness::{Change, Control, ELSEWHERE, Model, Outcome, Spec, join, start, throw};
 
 pub(super) static MODELS: &[Model] = &[
     Model {
@@ -12,6 +13,13 @@ pub(super) static MODELS: &[Model] = &[
         question: "Does the handler get the factory's error once, and the submitter unless it cancelled?",
         environment: NO_SPURIOUS,
         outcomes: &["submitter and handler", "handler alone"],
+        spec: Spec::allows(
+            &[programs::factory_error_races_cancel],
+            &[
+                ("submitter and handler", "ok; reported raised 1; continue; raised 1 | false"),
+                ("handler alone", "ok; reported raised 1; continue; cancelled | true"),
+            ],
+        ),
         body: factory_error_races_cancel,
         controls: &[
             Control {
@@ -33,6 +41,10 @@ pub(super) static MODELS: &[Model] = &[
         question: "Does a submitter that blocks get the factory's error, and the loop go on?",
         environment: NO_SPURIOUS,
         outcomes: &["exception"],
+        spec: Spec::allows(
+            &[programs::factory_error_races_wait],
+            &[("exception", "reported raised 1; ok | ok; raised 1; ok")],
+        ),
         body: || factory_error_races_wait(true),
         controls: &[Control {
             name: "the loop does not run",
@@ -47,6 +59,15 @@ pub(super) static MODELS: &[Model] = &[
         question: "Does a submission end when its factory panics in a loop that is about to close?",
         environment: NO_SPURIOUS,
         outcomes: &["refused", "closed", "panicked"],
+        spec: Spec::allows(
+            &[programs::close_races_submission, programs::factory_panic_races_close],
+            &[
+                ("refused", "continue; ok | loop closed"),
+                (ELSEWHERE, "continue; ok | ok"),
+                ("closed", "continue; ok | ok; loop closed"),
+                ("panicked", "continue; ok | ok; raised 1"),
+            ],
+        ),
         body: || factory_panic_races_close(true),
         controls: &[Control {
             name: "the loop is not closed",
@@ -61,6 +82,10 @@ pub(super) static MODELS: &[Model] = &[
         question: "Does the loop go on to serve others when the handler itself panics?",
         environment: NO_SPURIOUS,
         outcomes: &["exception, then stopped"],
+        spec: Spec::allows(
+            &[programs::handler_panics],
+            &[("exception, then stopped", "reported raised 1; ok | ok; raised 1; ok")],
+        ),
         body: || handler_panics(true),
         controls: &[Control {
             name: "the factory does not fail",

@@ -7,8 +7,9 @@
 use loopgate::checkers::model::{Arc, interleaving};
 use loopgate::{ResultError, SubmitError, ThreadPoolExecutor, concurrent};
 
+use super::programs::order as programs;
 use super::support::{Cell, NO_SPURIOUS, NOT_OBSERVED, SOON, event_loop, running, turns};
-use crate::harness::{Change, Control, Model, Outcome, join, start};
+use crate::harness::{Change, Control, Model, Outcome, Spec, join, start};
 
 pub(super) static MODELS: &[Model] = &[
     Model {
@@ -17,6 +18,10 @@ pub(super) static MODELS: &[Model] = &[
         question: "Does a task that wraps a future and awaits it go on only after the worker's earlier post?",
         environment: NO_SPURIOUS,
         outcomes: &["post, then value"],
+        spec: Spec::allows(
+            &[programs::wrap_in_a_task],
+            &[("post, then value", "mark 1; value 1; value 0; continue | ok; ok")],
+        ),
         body: || wrap_in_a_task(true),
         controls: &[Control {
             name: "it posts after it completed",
@@ -30,6 +35,10 @@ pub(super) static MODELS: &[Model] = &[
         clauses: &["F-9"],
         question: "Does a wait that times out while the value is being stored look again under the lock?",
         outcomes: &["value 1", "timed out first"],
+        spec: Spec::allows(
+            &[programs::timeout_and_value],
+            &[("value 1", "value 1 | ok"), ("timed out first", "timed out | ok")],
+        ),
         body: timeout_and_value,
         controls: &[Control {
             name: "the value always comes first, they say",
@@ -45,6 +54,13 @@ pub(super) static MODELS: &[Model] = &[
         threads: 3,
         environment: NO_SPURIOUS,
         outcomes: &["refused", "ran in time"],
+        spec: Spec::allows(
+            &[programs::work_against_the_end],
+            &[
+                ("refused", "ok; shut down; ok | ok | "),
+                ("ran in time", "ok; ok; ok | ok | mark 1"),
+            ],
+        ),
         body: work_against_the_end,
         controls: &[Control {
             name: "all work is accepted, they say",

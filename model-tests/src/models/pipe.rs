@@ -4,8 +4,9 @@ use loopgate::PostError;
 use loopgate::checkers::fill_pipe;
 use loopgate::checkers::model::{Arc, Condvar, Environment, Mutex, interleaving};
 
+use super::programs::pipe as programs;
 use super::support::{Cell, NOT_OBSERVED, count, event_loop, running, slept};
-use crate::harness::{Change, Control, Model, Outcome, join, start};
+use crate::harness::{Change, Control, Model, Outcome, Spec, join, start};
 
 const INTERRUPTS: Environment = Environment { interrupts: true, ..Environment::USUAL };
 const PARTIAL_DRAINS: Environment =
@@ -19,6 +20,15 @@ pub(super) static MODELS: &[Model] = &[
         clauses: &["W-4", "W-2"],
         question: "Is a post into a full pipe, or into one that is just drained, run all the same?",
         outcomes: &["no write", "the pipe was full", "the pipe had room"],
+        spec: Spec::allows(
+            &[programs::post_and_run],
+            &[
+                ("no write", "ok | ok"),
+                ("the pipe was full", "ok | ok"),
+                ("the pipe had room", "ok | ok"),
+            ],
+        )
+        .but_for("what is written, and into how full a pipe"),
         body: || full_pipe(true),
         controls: &[Control {
             name: "the pipe is not full",
@@ -34,6 +44,11 @@ pub(super) static MODELS: &[Model] = &[
         environment: INTERRUPTS,
         native: false,
         outcomes: &["slept once", "slept twice", "did not sleep"],
+        spec: Spec::allows(
+            &[programs::post_and_run],
+            &[("slept once", "ok | ok"), ("slept twice", "ok | ok"), ("did not sleep", "ok | ok")],
+        )
+        .but_for("how often the loop sleeps"),
         body: interrupted,
         controls: &[Control {
             name: "and the byte may vanish",
@@ -49,6 +64,7 @@ pub(super) static MODELS: &[Model] = &[
         environment: PARTIAL_DRAINS,
         native: false,
         outcomes: &["run"],
+        spec: Spec::allows(&[programs::post_and_run], &[("run", "ok | ok")]),
         body: partial_drain,
         controls: &[Control {
             name: "and the byte may vanish",
@@ -65,6 +81,7 @@ pub(super) static MODELS: &[Model] = &[
         native: false,
         choices: 1,
         outcomes: &["sound", "replaced", "replaced, a post refused"],
+        spec: Spec::Below("pipes that break"),
         body: end_of_file,
         controls: &[Control {
             name: "pipes never break",
@@ -81,6 +98,7 @@ pub(super) static MODELS: &[Model] = &[
         native: false,
         choices: 1,
         outcomes: &["accepted", "refused, then accepted", "delivered in spite of the failure"],
+        spec: Spec::Below("writes that fail"),
         body: failing_write,
         controls: &[Control {
             name: "writes never fail",
@@ -99,6 +117,7 @@ pub(super) static MODELS: &[Model] = &[
         native: false,
         choices: 1,
         outcomes: &["accepted", "refused, then accepted"],
+        spec: Spec::Below("writes that fail"),
         body: failed_wake_of_another,
         controls: &[Control {
             name: "and the byte may vanish",
@@ -116,6 +135,10 @@ pub(super) static MODELS: &[Model] = &[
         clauses: &["W-11", "W-10"],
         question: "Can a thread post to a loop that never runs, and be gone?",
         outcomes: &["accepted"],
+        spec: Spec::allows(
+            &[programs::post_to_an_idle_loop],
+            &[("accepted", "mark 1; continue | ok")],
+        ),
         body: || post_to_an_idle_loop(true),
         controls: &[Control {
             name: "the loop is closed",

@@ -7,8 +7,9 @@ use loopgate::{
     EventLoop, Exception, ResultError, Task, TimeoutError, gather, shield, timeout, wait_for,
 };
 
+use super::programs::scope as programs;
 use super::support::{Cell, NO_SPURIOUS, SOON, event_loop, running, turns, word};
-use crate::harness::{Change, Control, Model, Outcome, join, start};
+use crate::harness::{Change, Control, Model, Outcome, Spec, join, start};
 
 pub(super) static MODELS: &[Model] = &[
     Model {
@@ -17,6 +18,14 @@ pub(super) static MODELS: &[Model] = &[
         question: "Does a timeout yield the value or its own error, and cancel what it gave up?",
         environment: NO_SPURIOUS,
         outcomes: &["value 1", "timed out, cancelled", "timed out, finished"],
+        spec: Spec::allows(
+            &[programs::expiry_races_completion],
+            &[
+                ("value 1", "..; false; value 1 | ok"),
+                ("timed out, cancelled", "..; true; timeout | invalid, cancelled"),
+                ("timed out, finished", "..; false; timeout | ok"),
+            ],
+        ),
         body: || expiry_races_completion(true),
         controls: &[Control {
             name: "the timeout is around something else",
@@ -31,6 +40,17 @@ pub(super) static MODELS: &[Model] = &[
         question: "Does a cancel from another thread win over an expiry that comes after it?",
         environment: NO_SPURIOUS,
         outcomes: &["cancelled", "timed out, then cancelled"],
+        spec: Spec::allows(
+            &[programs::foreign_cancel_races_expiry],
+            &[
+                ("cancelled", "..; true; continue; caught cancelled; ..; true; cancelled | true"),
+                ("cancelled", "..; false; continue; caught cancelled; ..; true; cancelled | true"),
+                (
+                    "timed out, then cancelled",
+                    "..; false; continue; caught timeout; ..; true; cancelled | true",
+                ),
+            ],
+        ),
         body: || foreign_cancel_races_expiry(true),
         controls: &[Control {
             name: "the timeout is shielded from the cancel",
@@ -45,6 +65,13 @@ pub(super) static MODELS: &[Model] = &[
         question: "Does wait_for yield every value that came before it gave up?",
         environment: NO_SPURIOUS,
         outcomes: &["value 1", "timed out"],
+        spec: Spec::allows(
+            &[programs::wait_for_races_completion],
+            &[
+                ("value 1", "..; false; value 1 | ok"),
+                ("timed out", "..; true; timeout | invalid, cancelled"),
+            ],
+        ),
         body: || wait_for_races_completion(true),
         controls: &[Control {
             name: "timeout, which may lose one",
@@ -59,6 +86,10 @@ pub(super) static MODELS: &[Model] = &[
         question: "Does a shielded task end by itself when whoever awaits it is cancelled elsewhere?",
         environment: NO_SPURIOUS,
         outcomes: &["cancelled"],
+        spec: Spec::allows(
+            &[programs::shield_races_cancel],
+            &[("cancelled", "..; value 1; mark 1; ..; true; cancelled | true; true")],
+        ),
         body: || shield_races_cancel(true),
         controls: &[Control {
             name: "without the shield",
@@ -73,6 +104,10 @@ pub(super) static MODELS: &[Model] = &[
         question: "Does gather yield the values in its own order, whatever order they come in?",
         environment: NO_SPURIOUS,
         outcomes: &["[1, 2]"],
+        spec: Spec::allows(
+            &[programs::gather_races_completions],
+            &[("[1, 2]", "..; gathered 1 2; ..; true | ok; ok")],
+        ),
         body: || gather_races_completions(true),
         controls: &[Control {
             name: "one of them does not come",
@@ -87,6 +122,10 @@ pub(super) static MODELS: &[Model] = &[
         question: "Is everything gathered cancelled when a cancel comes while one of them ends?",
         environment: NO_SPURIOUS,
         outcomes: &["cancelled"],
+        spec: Spec::allows(
+            &[programs::gather_races_cancel],
+            &[("cancelled", "..; true; true; cancelled | true")],
+        ),
         body: || gather_races_cancel(true),
         controls: &[Control {
             name: "one of them is not gathered",

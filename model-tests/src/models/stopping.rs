@@ -2,11 +2,12 @@
 
 use loopgate::{PostError, Turn};
 
+use super::programs::stopping as programs;
 use super::support::{
     Cell, LOST_BYTES, NO_SPURIOUS, NOT_OBSERVED, Owned, SOON, count, event_loop, run_until_stopped,
     running, stop, turns,
 };
-use crate::harness::{Change, Control, Model, Outcome, join, start};
+use crate::harness::{Change, Control, Model, Outcome, Spec, join, start};
 
 pub(super) static MODELS: &[Model] = &[
     Model {
@@ -14,6 +15,11 @@ pub(super) static MODELS: &[Model] = &[
         clauses: &["G-2", "S-1", "S-2"],
         question: "Does a stop from another thread end the run, however it falls?",
         outcomes: &["the loop slept", "the loop did not sleep"],
+        spec: Spec::allows(
+            &[programs::stop_races_sleep],
+            &[("the loop slept", "ok | ok"), ("the loop did not sleep", "ok | ok")],
+        )
+        .but_for("whether the loop sleeps"),
         body: stop_races_sleep,
         controls: &[Control {
             name: "the byte may vanish",
@@ -27,6 +33,13 @@ pub(super) static MODELS: &[Model] = &[
         clauses: &["S-1", "W-10", "Q-5"],
         question: "Is a post that meets a stop run once, in that run or in the next?",
         outcomes: &["in the stopped run", "in the next run"],
+        spec: Spec::allows(
+            &[programs::post_races_stop],
+            &[
+                ("in the stopped run", "mark 1; ok; continue | ok"),
+                ("in the next run", "ok; mark 1; continue | ok"),
+            ],
+        ),
         body: || post_races_stop(true),
         controls: &[Control {
             name: "there is no next run",
@@ -41,6 +54,15 @@ pub(super) static MODELS: &[Model] = &[
         question: "Does a post that falls between two runs wake the second?",
         environment: NO_SPURIOUS,
         outcomes: &["in the first run", "in the second, at once", "in the second, after a sleep"],
+        spec: Spec::allows(
+            &[programs::post_races_the_end],
+            &[
+                ("in the first run", "mark 1; continue; ok; value 0 | ok"),
+                ("in the second, at once", "continue; mark 1; ok; value 0 | ok"),
+                ("in the second, after a sleep", "continue; mark 1; ok; value 0 | ok"),
+            ],
+        )
+        .but_for("whether the second run sleeps"),
         body: post_races_the_end,
         controls: &[Control {
             name: "the byte may vanish",
@@ -55,6 +77,13 @@ pub(super) static MODELS: &[Model] = &[
         question: "Does a stop that comes too late for one run end the next?",
         environment: NO_SPURIOUS,
         outcomes: &["one run", "the next run as well"],
+        spec: Spec::allows(
+            &[programs::two_stops],
+            &[
+                ("one run", "ok; ok; continue; continue | ok"),
+                ("the next run as well", "ok; ok; stop; continue | ok"),
+            ],
+        ),
         body: || two_stops(true),
         controls: &[Control {
             name: "both come before the run",
@@ -69,6 +98,13 @@ pub(super) static MODELS: &[Model] = &[
         question: "Does a turn with a limit end for a post, or at its limit without losing one?",
         environment: NO_SPURIOUS,
         outcomes: &["run in time", "run in the next turn"],
+        spec: Spec::allows(
+            &[programs::limited_turn],
+            &[
+                ("run in time", "mark 1; continue; continue | ok"),
+                ("run in the next turn", "continue; mark 1; continue | ok"),
+            ],
+        ),
         body: || limited_turn(true),
         controls: &[Control {
             name: "there is no next turn",
@@ -83,6 +119,13 @@ pub(super) static MODELS: &[Model] = &[
         question: "Do a timer and a post that meet both run, the timer not early?",
         environment: NO_SPURIOUS,
         outcomes: &["post, timer", "timer, post"],
+        spec: Spec::allows(
+            &[programs::deadline_races_post],
+            &[
+                ("post, timer", "ok; mark 1; mark 2; ok; continue | ok"),
+                ("timer, post", "ok; mark 2; ok; mark 1; continue | ok"),
+            ],
+        ),
         body: || deadline_races_post(true),
         controls: &[Control {
             name: "nothing is posted",
@@ -96,6 +139,10 @@ pub(super) static MODELS: &[Model] = &[
         clauses: &["D-7", "D-1", "H-1"],
         question: "Does a timer set from another thread fire once and not early, or is it cancelled?",
         outcomes: &["fired", "cancelled"],
+        spec: Spec::allows(
+            &[programs::timer_races_cancel],
+            &[("fired", "mark 1; ok | ok; false; ok"), ("cancelled", "ok | ok; true; ok")],
+        ),
         body: timer_races_cancel,
         controls: &[Control {
             name: "the byte may vanish",
@@ -110,6 +157,13 @@ pub(super) static MODELS: &[Model] = &[
         question: "Does a timer set from another thread fire before a later one that the loop sleeps for?",
         environment: NO_SPURIOUS,
         outcomes: &["earlier, then later", "later, then earlier"],
+        spec: Spec::allows(
+            &[programs::earlier_timer],
+            &[
+                ("earlier, then later", "ok; mark 1; mark 2; ok; .. | ok"),
+                ("later, then earlier", "ok; mark 2; ok; mark 1; .. | ok"),
+            ],
+        ),
         body: || earlier_timer(true),
         controls: &[Control {
             name: "nobody sets the earlier one",
@@ -124,6 +178,10 @@ pub(super) static MODELS: &[Model] = &[
         question: "Is a timer that another thread sets either refused or dropped by a loop that closes?",
         environment: NO_SPURIOUS,
         outcomes: &["refused", "accepted and dropped"],
+        spec: Spec::allows(
+            &[programs::timer_races_close],
+            &[("refused", "ok | loop closed"), ("accepted and dropped", "ok | ok")],
+        ),
         body: || timer_races_close(true),
         controls: &[Control {
             name: "the loop is not closed",

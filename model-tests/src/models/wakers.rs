@@ -8,10 +8,11 @@ use std::task::{Context, Poll, Waker};
 use loopgate::checkers::model::thread::ThreadId;
 use loopgate::{EventLoop, Exception, LoopClosed, ResultError, Task};
 
+use super::programs::wakers as programs;
 use super::support::{
     Cell, LOST_BYTES, NO_SPURIOUS, NOT_OBSERVED, Owned, event_loop, here, running, slept, turns,
 };
-use crate::harness::{Change, Control, Model, Outcome, join, start};
+use crate::harness::{Change, Control, Model, Outcome, Spec, join, start};
 
 pub(super) static MODELS: &[Model] = &[
     Model {
@@ -19,6 +20,11 @@ pub(super) static MODELS: &[Model] = &[
         clauses: &["T-4", "W-2"],
         question: "Does a waker called by another thread make the task's next step happen?",
         outcomes: &["woken in its sleep", "woken before"],
+        spec: Spec::allows(
+            &[programs::foreign_waker],
+            &[("woken in its sleep", "ok; value 0 | "), ("woken before", "ok; value 0 | ")],
+        )
+        .but_for("whether the loop sleeps"),
         body: foreign_waker,
         controls: &[Control {
             name: "the byte may vanish",
@@ -33,6 +39,13 @@ pub(super) static MODELS: &[Model] = &[
         question: "Does a task see what two wakes announced, in one step or in two?",
         environment: NO_SPURIOUS,
         outcomes: &["in one step", "in two steps"],
+        spec: Spec::allows(
+            &[programs::two_wakes],
+            &[
+                ("in one step", "..; mark 1; ok; mark 2; ..; true | "),
+                ("in two steps", "..; mark 1; continue; ok; mark 2; ..; true | "),
+            ],
+        ),
         body: || two_wakes(true),
         controls: &[Control {
             name: "it wakes first and then sets what it announces",
@@ -49,6 +62,13 @@ pub(super) static MODELS: &[Model] = &[
         bound: Some(2),
         environment: NO_SPURIOUS,
         outcomes: &["in one step", "in two steps"],
+        spec: Spec::allows(
+            &[programs::two_wakers],
+            &[
+                ("in one step", "..; mark 1; ok; mark 2; ..; true |  | "),
+                ("in two steps", "..; mark 1; continue; ok; mark 2; ..; true |  | "),
+            ],
+        ),
         body: || two_wakers(true),
         controls: &[Control {
             name: "they wake first and then set what they announce",
@@ -63,6 +83,13 @@ pub(super) static MODELS: &[Model] = &[
         question: "Is a wake of a task that has ended lost on the one that has its place now?",
         environment: NO_SPURIOUS,
         outcomes: &["woken before the end", "woken after the end"],
+        spec: Spec::allows(
+            &[programs::late_wake],
+            &[
+                ("woken before the end", "..; true; continue | false"),
+                ("woken after the end", "..; true; continue | true"),
+            ],
+        ),
         body: || late_wake(false),
         controls: &[Control {
             name: "the waker is the new task's",
@@ -77,6 +104,7 @@ pub(super) static MODELS: &[Model] = &[
         question: "Does a step that the loop woke run before what it scheduled then, if another thread was just waking it?",
         environment: NO_SPURIOUS,
         outcomes: &["step, then call"],
+        spec: Spec::Below("one waker called by two threads; a gate of the spec calls it once"),
         body: || wake_before_call(true),
         controls: &[Control {
             name: "it schedules before it wakes",
@@ -91,6 +119,7 @@ pub(super) static MODELS: &[Model] = &[
         question: "Does a step that a thread woke run before what it posted then, if the loop was just waking it?",
         environment: NO_SPURIOUS,
         outcomes: &["step, then post"],
+        spec: Spec::Below("one waker called by two threads; a gate of the spec calls it once"),
         body: || wake_before_post(true),
         controls: &[Control {
             name: "it posts before it wakes",
@@ -105,6 +134,13 @@ pub(super) static MODELS: &[Model] = &[
         question: "Does a task end once, done or cancelled, when a wake falls into its cancel?",
         environment: NO_SPURIOUS,
         outcomes: &["value 1", "cancelled"],
+        spec: Spec::allows(
+            &[programs::waker_races_cancel],
+            &[
+                ("value 1", "..; false; continue; continue; value 1 | "),
+                ("cancelled", "..; true; ..; cancelled | "),
+            ],
+        ),
         body: || waker_races_cancel(true),
         controls: &[Control {
             name: "nobody cancels",
@@ -119,6 +155,13 @@ pub(super) static MODELS: &[Model] = &[
         question: "Is a coroutine dropped once, on its loop's thread, when a wake falls into the close?",
         environment: NO_SPURIOUS,
         outcomes: &["value 1", "closed"],
+        spec: Spec::allows(
+            &[programs::waker_races_close],
+            &[
+                ("value 1", "ok; continue; ok; continue; ok; value 1 | "),
+                ("closed", "ok; continue; continue; ok; loop closed | "),
+            ],
+        ),
         body: || waker_races_close(1),
         controls: &[Control {
             name: "it closes without a turn",

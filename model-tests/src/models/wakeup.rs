@@ -3,11 +3,12 @@
 use loopgate::checkers::census;
 use loopgate::{PostError, Turn};
 
+use super::programs::wakeup as programs;
 use super::support::{
     Cell, LOST_BYTES, NOT_OBSERVED, Owned, count, event_loop, post_a_stop, run_until_stopped,
     running,
 };
-use crate::harness::{Change, Control, Model, Outcome, join, start};
+use crate::harness::{Change, Control, Model, Outcome, Spec, join, start};
 
 pub(super) static MODELS: &[Model] = &[
     Model {
@@ -15,6 +16,11 @@ pub(super) static MODELS: &[Model] = &[
         clauses: &["W-1", "W-2", "Q-5"],
         question: "Does a post wake the loop, however it falls against the loop's going to sleep?",
         outcomes: &["the loop slept", "the loop did not sleep"],
+        spec: Spec::allows(
+            &[programs::post_races_sleep],
+            &[("the loop slept", "ok | ok"), ("the loop did not sleep", "ok | ok")],
+        )
+        .but_for("whether the loop sleeps"),
         body: post_races_sleep,
         controls: &[
             Control {
@@ -36,6 +42,11 @@ pub(super) static MODELS: &[Model] = &[
         question: "Do two posters write at most one byte between two sleeps, and wake the loop?",
         threads: 3,
         outcomes: &["1 byte", "2 bytes"],
+        spec: Spec::allows(
+            &[programs::two_posters_share_a_byte],
+            &[("1 byte", "..; value 0 | ok | ok"), ("2 bytes", "..; value 0 | ok | ok")],
+        )
+        .but_for("how many bytes are written"),
         body: two_posters_share_a_byte,
         controls: &[Control {
             name: "the byte may vanish",
@@ -49,6 +60,13 @@ pub(super) static MODELS: &[Model] = &[
         clauses: &["Q-1"],
         question: "Does a post that happened before a call_soon also run before it?",
         outcomes: &["post, then call", "post alone"],
+        spec: Spec::allows(
+            &[programs::post_before_call_soon],
+            &[
+                ("post, then call", "..; mark 1; ..; mark 2; continue | ok"),
+                ("post alone", "..; mark 1; ..; ok; continue | ok"),
+            ],
+        ),
         body: || post_before_call_soon(true),
         controls: &[Control {
             name: "the post comes after the flag",
@@ -62,6 +80,13 @@ pub(super) static MODELS: &[Model] = &[
         clauses: &["W-2", "W-5", "Q-1"],
         question: "Is a post that falls into the drain of an earlier one's byte still run?",
         outcomes: &["in one turn", "in two turns"],
+        spec: Spec::allows(
+            &[programs::post_races_drain],
+            &[
+                ("in one turn", "mark 1; mark 2; continue; continue | ok; ok"),
+                ("in two turns", "mark 1; continue; mark 2; continue | ok; ok"),
+            ],
+        ),
         body: post_races_drain,
         controls: &[Control {
             name: "the byte may vanish",
@@ -75,6 +100,10 @@ pub(super) static MODELS: &[Model] = &[
         clauses: &["W-9", "S-6", "S-8"],
         question: "Is a post against close either refused or handed over, and never left behind?",
         outcomes: &["refused", "accepted and dropped"],
+        spec: Spec::allows(
+            &[programs::post_races_close],
+            &[("refused", "ok | loop closed"), ("accepted and dropped", "ok | ok")],
+        ),
         body: || post_races_close(true),
         controls: &[Control {
             name: "the loop is not closed",
@@ -88,6 +117,10 @@ pub(super) static MODELS: &[Model] = &[
         clauses: &["H-1", "H-2", "H-3", "H-4"],
         question: "Is a callback either run or cancelled, and is the canceller told which?",
         outcomes: &["ran", "cancelled"],
+        spec: Spec::allows(
+            &[programs::cancel_races_run],
+            &[("ran", "ok; mark 1; continue | false"), ("cancelled", "ok; continue | true")],
+        ),
         body: || cancel_races_run(true),
         controls: &[Control {
             name: "nobody cancels",
@@ -101,6 +134,10 @@ pub(super) static MODELS: &[Model] = &[
         clauses: &["H-2", "H-3", "S-6"],
         question: "Is a callback dropped once when another thread cancels it while the loop closes?",
         outcomes: &["by the canceller", "by the loop"],
+        spec: Spec::allows(
+            &[programs::cancel_races_close],
+            &[("by the canceller", "ok; ok | true"), ("by the loop", "ok; ok | false")],
+        ),
         body: || cancel_races_close(true),
         controls: &[Control {
             name: "nobody cancels",

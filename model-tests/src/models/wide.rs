@@ -10,7 +10,7 @@ use loopgate::{
 };
 
 use super::support::{Cell, LOST_BYTES, event_loop, failure, running, stop};
-use crate::harness::{Change, Control, Model, Outcome, join, start};
+use crate::harness::{Change, Control, Model, Outcome, Spec, join, start};
 
 pub(super) static MODELS: &[Model] = &[
     Model {
@@ -21,6 +21,7 @@ pub(super) static MODELS: &[Model] = &[
         choices: usize::MAX,
         drawn: 4_000,
         outcomes: &["all ran"],
+        spec: Spec::Below("more threads than can be searched"),
         body: posters,
         controls: &[Control {
             name: "the byte may vanish",
@@ -37,6 +38,7 @@ pub(super) static MODELS: &[Model] = &[
         choices: usize::MAX,
         drawn: 4_000,
         outcomes: &["all accounted for"],
+        spec: Spec::Below("more threads than can be searched"),
         body: || submitters(true),
         controls: &[Control {
             name: "the loop is kept and does not run",
@@ -53,6 +55,7 @@ pub(super) static MODELS: &[Model] = &[
         choices: usize::MAX,
         drawn: 4_000,
         outcomes: &["all accounted for"],
+        spec: Spec::Below("more threads than can be searched"),
         body: || pool(true),
         controls: &[Control {
             name: "the work is counted before it has ended",
@@ -69,6 +72,7 @@ pub(super) static MODELS: &[Model] = &[
         choices: usize::MAX,
         drawn: 4_000,
         outcomes: &["all returned"],
+        spec: Spec::Below("more threads than can be searched"),
         body: || waiters(true),
         controls: &[Control {
             name: "one producer keeps its promise to itself",
@@ -85,6 +89,7 @@ pub(super) static MODELS: &[Model] = &[
         choices: usize::MAX,
         drawn: 4_000,
         outcomes: &["all ended"],
+        spec: Spec::Below("more threads than can be searched"),
         body: two_loops,
         controls: &[Control {
             name: "the byte may vanish",
@@ -101,6 +106,7 @@ pub(super) static MODELS: &[Model] = &[
         choices: usize::MAX,
         drawn: 1_000,
         outcomes: &["all accounted for"],
+        spec: Spec::Below("more operations than can be searched"),
         body: long_life,
         controls: &[Control {
             name: "the byte may vanish",

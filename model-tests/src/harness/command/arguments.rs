@@ -18,7 +18,8 @@ cargo models replay FILE     run the one execution of a replay.json again
 cargo models --help          print this text
 
 Every interleaving of a model's threads is explored, unless the table says `bounded`. A control is a
-variant of a model that must fail. What a model comes to is compared with model-tests/ledger.toml.
+variant of a model that must fail. What a model comes to is compared with model-tests/ledger.toml, and
+its outcomes with those that the executable spec allows: the first table has both.
 
   --class CLASS      quick (if none is named): the bounds that the models state;
                      nightly: one preemption more than they state; deep: any number of them.
@@ -43,6 +44,7 @@ ledger that are no model; and `models`, an array of objects:
   executions, outcomes     exact numbers, null if the model failed; outcomes is an object
   histories                how many different things the threads did and saw, and a digest of them all,
                            as in the ledger; null if the model failed
+  spec                     how its outcomes are what the spec allows, as text; null if they are not
   controls                 `number` of them, and how many were `caught`
   seconds                  the time of the model without its controls
   failures                 the reports, as text

@@ -12,12 +12,13 @@ use crate::harness::command::arguments::{Command, HELP, Run, parse};
 use crate::harness::command::run::{Options, Verdict, run};
 use crate::harness::explore::child::{self, CHILD, Request, Task};
 use crate::harness::model::{Model, Variant, mistakes};
+use crate::harness::refinement::counts;
 use crate::harness::report::counterexample;
 use crate::harness::report::explain::explain;
 use crate::harness::report::figures::grouped;
 use crate::harness::report::json;
 use crate::harness::report::replay::{Replay, again};
-use crate::harness::report::table::{exploration, lines, table};
+use crate::harness::report::table::{exploration, lines, outcomes, table};
 
 /// A replay went another way than it did before.
 const DIFFERENT: u8 = 3;
@@ -138,7 +139,7 @@ fn run_models(models: &[&'static Model], arguments: &Run) -> Result<ExitCode, St
     for failure in verdicts.iter().flat_map(|verdict| &verdict.failures).chain(&problems) {
         println!("FAILED {failure}");
     }
-    print!("{}", table(&verdicts));
+    print!("{}\n{}\n", outcomes(&verdicts), table(&verdicts));
     println!("{}", summary(&verdicts, class));
     let failed = |verdict: &Verdict| !verdict.failures.is_empty();
     Ok(status(problems.is_empty() && !verdicts.iter().any(failed)))
@@ -179,11 +180,12 @@ fn summary(verdicts: &[Verdict], class: Class) -> String {
     let controls: usize = verdicts.iter().map(|verdict| verdict.model.controls.len()).sum();
     format!(
         "class {class}: {} of {} models hold, {} of them bounded; {} executions; \
-         {caught} of {controls} controls caught",
+         {caught} of {controls} controls caught\n{}",
         found().count(),
         verdicts.len(),
         bounded.count(),
         grouped(executions),
+        counts(verdicts.iter().map(|verdict| verdict.refinement.as_ref())),
     )
 }
 

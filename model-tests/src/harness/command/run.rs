@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::harness::books::class::Class;
 use crate::harness::explore::child::{self, Ended, Found, Request, Task};
 use crate::harness::model::{Model, Variant};
+use crate::harness::refinement::{self, Refinement};
 use crate::harness::report::counterexample;
 use crate::harness::report::figures::grouped;
 use crate::harness::report::table::Screen;
@@ -58,6 +59,8 @@ pub(crate) struct Verdict {
     pub(crate) class: Class,
     /// `None` if the model itself failed.
     pub(crate) found: Option<Found>,
+    /// How it agrees with the spec; `None` if it does not.
+    pub(crate) refinement: Option<Refinement>,
     /// The time that the model took, without its controls.
     pub(crate) elapsed: Duration,
     /// How many controls failed as they must.
@@ -75,16 +78,30 @@ struct Outcome {
 }
 
 impl Verdict {
+    /// Before it is run; what is listed is compared with the spec at once.
     fn new(model: &'static Model, class: Class) -> Verdict {
+        let (refinement, differences) = match refinement::compare(model) {
+            Ok(refinement) => (Some(refinement), None),
+            Err(differences) => (None, Some(differences.join("\n  "))),
+        };
+        let failure = |differences| {
+            format!("{}\nIt is not what the spec allows:\n  {differences}\n", model.name)
+        };
         Verdict {
             model,
             class,
             found: None,
+            refinement,
             elapsed: Duration::ZERO,
             caught: 0,
-            failures: Vec::new(),
+            failures: differences.map(failure).into_iter().collect(),
             kept: Vec::new(),
         }
+    }
+
+    /// Whether it is not about the kernel.
+    pub(crate) fn is_about_explorers(&self) -> bool {
+        self.refinement == Some(Refinement::Explorers)
     }
 
     /// Takes in how a variant ended; says it in a few words.

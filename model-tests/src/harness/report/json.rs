@@ -33,6 +33,7 @@ fn model(verdict: &Verdict) -> Value {
         "executions": found.map(|found| found.executions),
         "outcomes": outcomes,
         "histories": found.map(|found| found.histories),
+        "spec": verdict.refinement.as_ref().map(ToString::to_string),
         "controls": { "number": model.controls.len(), "caught": verdict.caught },
         "seconds": verdict.elapsed.as_secs_f64(),
         "failures": verdict.failures,

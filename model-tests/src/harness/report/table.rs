@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use crate::harness::books::class;
 use crate::harness::command::run::Verdict;
 use crate::harness::model::Model;
+use crate::harness::refinement::Refinement;
 use crate::harness::report::figures::grouped;
 
 /// The progress of the runs: one line that is rewritten on a terminal, a line per event elsewhere.
@@ -72,8 +73,16 @@ impl Screen {
 
 /// The table of the verdicts.
 pub(crate) fn table(verdicts: &[Verdict]) -> String {
-    let head =
-        ["model", "clauses", "threads", "executions", "time", "exploration", "controls caught"];
+    let head = [
+        "model",
+        "clauses",
+        "threads",
+        "executions",
+        "time",
+        "exploration",
+        "controls caught",
+        "spec",
+    ];
     let mut rows = vec![head.map(String::from)];
     rows.extend(verdicts.iter().map(|verdict| {
         let Model { name, clauses, threads, controls, .. } = verdict.model;
@@ -87,10 +96,26 @@ pub(crate) fn table(verdicts: &[Verdict]) -> String {
             format!("{:.1} s", verdict.elapsed.as_secs_f64()),
             exploration(verdict),
             format!("{} of {}", verdict.caught, controls.len()),
+            verdict.refinement.as_ref().map_or_else(|| "DIFFERS".into(), Refinement::column),
         ]
     }));
-    let right = [false, false, true, true, true, false, true];
+    let right = [false, false, true, true, true, false, true, false];
     lines(&rows, &right)
+}
+
+/// What each model of the kernel came to, and how that is what the spec allows.
+pub(crate) fn outcomes(verdicts: &[Verdict]) -> String {
+    let head = ["model", "outcomes, as often as they came up", "the spec"].map(String::from);
+    let told = verdicts.iter().filter(|verdict| !verdict.is_about_explorers());
+    let rows = told.map(|verdict| {
+        let outcome = |(name, count): &(String, u64)| format!("{name} {}", grouped(*count));
+        let found = verdict.found.iter().flat_map(|found| &found.outcomes).map(outcome);
+        let spec =
+            verdict.refinement.as_ref().map_or_else(|| "DIFFERS".into(), Refinement::to_string);
+        [verdict.model.name.into(), found.collect::<Vec<_>>().join(", "), spec]
+    });
+    let rows: Vec<[String; 3]> = std::iter::once(head).chain(rows).collect();
+    lines(&rows, &[false, false, false])
 }
 
 /// Rows of equally wide columns; those marked are flush right.

@@ -2,11 +2,12 @@
 
 use loopgate::{ResultError, yield_now};
 
+use super::super::programs::cancel as programs;
 use super::super::support::{
     Cell, LOST_BYTES_ONLY, NO_SPURIOUS, event_loop, failure, running, sleep_outcome, stop, turns,
     word,
 };
-use crate::harness::{Change, Control, Model, Outcome, join, start};
+use crate::harness::{Change, Control, Model, Outcome, Spec, join, start};
 
 pub(in crate::models) static MODELS: &[Model] = &[
     Model {
@@ -15,6 +16,13 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Is a submission either cancelled or finished, and ended in both cases?",
         environment: NO_SPURIOUS,
         outcomes: &["value 1", "cancelled"],
+        spec: Spec::allows(
+            &[programs::cancel_races_copy],
+            &[
+                ("value 1", "..; true; value 1 | false; false"),
+                ("cancelled", "..; true; cancelled | true; true"),
+            ],
+        ),
         body: || cancel_races_copy(true),
         controls: &[Control {
             name: "nobody cancels",
@@ -29,6 +37,13 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does a coroutine never run that is cancelled while its task is being made?",
         environment: NO_SPURIOUS,
         outcomes: &["never ran"],
+        spec: Spec::allows(
+            &[programs::cancel_races_submission],
+            &[(
+                "never ran",
+                "ok; continue; continue; continue; continue; true; cancelled | true; true",
+            )],
+        ),
         body: || cancel_races_submission(1),
         controls: &[Control {
             name: "the first step is raced as well",
@@ -43,6 +58,17 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does a coroutine cancelled before its first step begins never run a statement?",
         environment: NO_SPURIOUS,
         outcomes: &["never ran", "cancelled at its await"],
+        spec: Spec::allows(
+            &[programs::cancel_races_first_step],
+            &[
+                ("never ran", "..; continue; true; continue; ..; true; cancelled | true; true"),
+                ("never ran", "..; continue; false; continue; ..; true; cancelled | true; true"),
+                (
+                    "cancelled at its await",
+                    "..; continue; false; mark 1; ..; true; cancelled | true; true",
+                ),
+            ],
+        ),
         body: || cancel_races_first_step(true),
         controls: &[Control {
             name: "nobody cancels",
@@ -57,6 +83,20 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does a step that begins after cancel has returned see the cancel?",
         environment: NO_SPURIOUS,
         outcomes: &["cancelled at the await", "went on"],
+        spec: Spec::allows(
+            &[programs::cancel_races_next_step],
+            &[
+                (
+                    "cancelled at the await",
+                    "..; true; continue; continue; continue; true; cancelled | true; true",
+                ),
+                (
+                    "cancelled at the await",
+                    "..; false; continue; continue; continue; true; cancelled | true; true",
+                ),
+                ("went on", "..; false; ok; mark 1; ..; true; cancelled | true; true"),
+            ],
+        ),
         body: || cancel_races_next_step(true),
         controls: &[Control {
             name: "nobody cancels",
@@ -71,6 +111,14 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does cancelling a suspended submission wake its loop, reach its await, and end it?",
         environment: NO_SPURIOUS,
         outcomes: &["the loop slept", "the loop did not sleep"],
+        spec: Spec::allows(
+            &[programs::cancel_wakes_the_loop],
+            &[
+                ("the loop slept", "..; ok; true | true; ok; ok"),
+                ("the loop did not sleep", "..; ok; true | true; ok; ok"),
+            ],
+        )
+        .but_for("whether the loop sleeps"),
         body: cancel_wakes_the_loop,
         controls: &[Control {
             name: "the byte may vanish",
@@ -85,6 +133,7 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does a cancelled submission say that it has ended only after its coroutine cleaned up?",
         environment: NO_SPURIOUS,
         outcomes: &["cleaned up, then ended"],
+        spec: Spec::allows(&[programs::cleanup], &[("cleaned up, then ended", ".. | ok; true")]),
         body: || cleanup(true),
         controls: &[Control {
             name: "it waits for the result instead, which is there at once",
@@ -99,6 +148,14 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does a submission stay cancelled whose coroutine swallows that, or ends just then?",
         environment: NO_SPURIOUS,
         outcomes: &["value 1", "cancelled, swallowed", "cancelled, not seen"],
+        spec: Spec::allows(
+            &[programs::swallowed_cancel],
+            &[
+                ("value 1", "..; true; value 1 | false; false"),
+                ("cancelled, swallowed", "..; caught cancelled; ..; true; cancelled | true; true"),
+                ("cancelled, not seen", "..; ok; continue; continue; true; cancelled | true; true"),
+            ],
+        ),
         body: || swallowed_cancel(false),
         controls: &[Control {
             name: "the cancel comes before the step",
@@ -113,6 +170,16 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does the exception reach the submitter, or else the handler, and not both?",
         environment: NO_SPURIOUS,
         outcomes: &["submitter", "handler"],
+        spec: Spec::allows(
+            &[programs::cancel_races_exception],
+            &[
+                ("submitter", "..; continue; continue; continue; true; raised 1 | false; false"),
+                (
+                    "handler",
+                    "..; continue; continue; reported raised 1; continue; true; cancelled | true; true",
+                ),
+            ],
+        ),
         body: || cancel_races_exception(true),
         controls: &[Control {
             name: "nobody cancels",
@@ -127,6 +194,17 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does the handler get what a coroutine raises because it was cancelled?",
         environment: NO_SPURIOUS,
         outcomes: &["value 1", "cancelled, reported", "cancelled, not seen"],
+        spec: Spec::allows(
+            &[programs::exception_in_cleanup],
+            &[
+                ("value 1", "..; ok; continue; continue; true; value 1 | false; false"),
+                (
+                    "cancelled, reported",
+                    "..; caught cancelled; continue; reported raised 1; ..; cancelled | true; true",
+                ),
+                ("cancelled, not seen", "..; ok; continue; continue; true; cancelled | true; true"),
+            ],
+        ),
         body: || exception_in_cleanup(true),
         controls: &[Control {
             name: "it swallows the cancel and raises nothing",

@@ -4,8 +4,9 @@ use std::future::pending;
 
 use loopgate::{ConcurrentFuture, ExitRequest, PostError, ResultError, RunError, yield_now};
 
+use super::super::programs::close as programs;
 use super::super::support::{Cell, NO_SPURIOUS, Owned, event_loop, says_closed, turns, word};
-use crate::harness::{Change, Control, Model, Outcome, join, start};
+use crate::harness::{Change, Control, ELSEWHERE, Model, Outcome, Spec, join, start};
 
 pub(in crate::models) static MODELS: &[Model] = &[
     Model {
@@ -14,6 +15,14 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does a submitter that blocks return when the loop is closed without having run?",
         environment: NO_SPURIOUS,
         outcomes: &["refused", "closed"],
+        spec: Spec::allows(
+            &[programs::close_races_submission, programs::close_races_result],
+            &[
+                ("refused", "ok | loop closed"),
+                (ELSEWHERE, "ok | ok"),
+                ("closed", "ok | ok; loop closed; ok"),
+            ],
+        ),
         body: || close_races_submission(true),
         controls: &[Control {
             name: "the loop is not closed",
@@ -29,6 +38,16 @@ pub(in crate::models) static MODELS: &[Model] = &[
         threads: 3,
         environment: NO_SPURIOUS,
         outcomes: &["closed, closed", "closed, refused", "refused, closed", "refused, refused"],
+        spec: Spec::allows(
+            &[programs::two_submissions, programs::two_results],
+            &[
+                ("closed, closed", " | ok | ok"),
+                ("closed, refused", " | ok | loop closed"),
+                ("refused, closed", " | loop closed | ok"),
+                ("refused, refused", " | loop closed | loop closed"),
+                ("closed, closed", " | ok; loop closed; ok | ok; loop closed; ok"),
+            ],
+        ),
         body: || two_submitters(true),
         controls: &[Control {
             name: "the loop is kept",
@@ -43,6 +62,15 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does a submission end whether its task never was, is suspended, or is done at the drop?",
         environment: NO_SPURIOUS,
         outcomes: &["refused", "closed", "value 1"],
+        spec: Spec::allows(
+            &[programs::drop_races_submission, programs::drop_races_result],
+            &[
+                ("refused", "continue; continue; continue | loop closed"),
+                (ELSEWHERE, ".. | ok"),
+                ("closed", "continue; continue; continue | ok; loop closed; ok"),
+                ("value 1", "continue; continue; ok; continue | ok; value 1; ok"),
+            ],
+        ),
         body: || drop_after_turns(true),
         controls: &[Control {
             name: "the loop is kept",
@@ -57,6 +85,13 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does a cancelled submission still end when the loop is closed under it?",
         environment: NO_SPURIOUS,
         outcomes: &["cancelled", "closed"],
+        spec: Spec::allows(
+            &[programs::close_races_cancel],
+            &[
+                ("cancelled", "..; ok; cancelled | true; ok; true"),
+                ("closed", "..; ok; loop closed | false; ok; false"),
+            ],
+        ),
         body: || close_races_cancel(true),
         controls: &[Control {
             name: "the loop is not closed",
@@ -71,6 +106,10 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does a submitter that blocks get the value that its task had when the loop closed?",
         environment: NO_SPURIOUS,
         outcomes: &["value 1"],
+        spec: Spec::allows(
+            &[programs::close_before_the_copy],
+            &[("value 1", "ok; continue; continue; ok | value 1")],
+        ),
         body: || close_before_the_copy(2),
         controls: &[Control {
             name: "the task has not begun",
@@ -85,6 +124,19 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does a loop that was stopped keep what is submitted, and do it when it runs again?",
         environment: NO_SPURIOUS,
         outcomes: &["begun in the first run", "begun in the second run"],
+        spec: Spec::allows(
+            &[programs::stop_races_submission],
+            &[
+                (
+                    "begun in the first run",
+                    "ok; mark 1; continue; continue; continue; true; value 1 | ok",
+                ),
+                (
+                    "begun in the second run",
+                    "ok; continue; mark 1; continue; continue; true; value 1 | ok",
+                ),
+            ],
+        ),
         body: || stop_races_submission(true),
         controls: &[Control {
             name: "it does not run again",
@@ -99,6 +151,10 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Has a submitter its outcome when its coroutine makes the loop leave for good?",
         environment: NO_SPURIOUS,
         outcomes: &["exit 3"],
+        spec: Spec::allows(
+            &[programs::exit_releases],
+            &[("exit 3", "ok; ok; continue; exit 3; false | exit 3")],
+        ),
         body: || exit_releases(0),
         controls: &[Control {
             name: "the submitter waits for what is left in the queue",
@@ -113,6 +169,14 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does the loop leave for an exit request exactly if its coroutine ran, cancelled or not?",
         environment: NO_SPURIOUS,
         outcomes: &["exit 3", "left, but cancelled", "never ran"],
+        spec: Spec::allows(
+            &[programs::exit_races_cancel],
+            &[
+                ("exit 3", "..; mark 1; exit 3; false; true | false"),
+                ("left, but cancelled", "..; mark 1; exit 3; true; true | true"),
+                ("never ran", "ok; continue; continue; true; false | true"),
+            ],
+        ),
         body: || exit_races_cancel(false),
         controls: &[Control {
             name: "the cancel comes first",
@@ -127,6 +191,15 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Is a submission refused once the loop was seen closed, and is seeing it open no promise?",
         environment: NO_SPURIOUS,
         outcomes: &["closed, refused", "open, accepted", "open, refused"],
+        spec: Spec::allows(
+            &[programs::seen_closed, programs::seen_open],
+            &[
+                ("closed, refused", "ok | true; loop closed"),
+                ("open, accepted", "ok | false; ok"),
+                ("open, refused", "ok | false; loop closed"),
+                ("open, accepted", "ok | false; ok; loop closed"),
+            ],
+        ),
         body: || seen_closed(false),
         controls: &[Control {
             name: "who saw it open relies on that",

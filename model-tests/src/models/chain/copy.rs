@@ -4,10 +4,11 @@ use std::future::pending;
 
 use loopgate::{ConcurrentFuture, EventLoop, Exception, ResultError};
 
+use super::super::programs::copy as programs;
 use super::super::support::{
     Cell, LOST_BYTES_ONLY, NO_SPURIOUS, SOON, event_loop, failure, here, running, stop, turns, word,
 };
-use crate::harness::{Change, Control, Model, Outcome, join, start};
+use crate::harness::{Change, Control, Model, Outcome, Spec, join, start};
 
 pub(in crate::models) static MODELS: &[Model] = &[
     Model {
@@ -16,6 +17,7 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does a blocked submitter get the value of its coroutine?",
         environment: NO_SPURIOUS,
         outcomes: &["value 1"],
+        spec: Spec::allows(&[programs::submit_and_wait], &[("value 1", "ok | ok; value 1; ok")]),
         body: submit_and_wait,
         controls: &[Control {
             name: "the byte may vanish",
@@ -30,6 +32,10 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Has everything run that a task scheduled before it ended, when its submitter is released?",
         environment: NO_SPURIOUS,
         outcomes: &["scheduled, then released"],
+        spec: Spec::allows(
+            &[programs::released_after],
+            &[("scheduled, then released", ".. | value 1; true")],
+        ),
         body: || released_after(false),
         controls: &[Control {
             name: "what it scheduled schedules something more",
@@ -44,6 +50,10 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does a submitter that blocks get the very exception that its coroutine raised?",
         environment: NO_SPURIOUS,
         outcomes: &["the same object"],
+        spec: Spec::allows(
+            &[programs::exception_releases],
+            &[("the same object", ".. | raised 1")],
+        ),
         body: || exception_releases(true),
         controls: &[Control {
             name: "the loop stops short of the copy",
@@ -58,6 +68,10 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Is a submission ended as soon as its waiter sees that the loop cancelled its task?",
         environment: NO_SPURIOUS,
         outcomes: &["cancelled and ended"],
+        spec: Spec::allows(
+            &[programs::cancel_on_the_loop],
+            &[("cancelled and ended", ".. | cancelled; true")],
+        ),
         body: || cancel_on_the_loop(true),
         controls: &[Control {
             name: "the submission is cancelled, not the task",
@@ -72,6 +86,13 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "May the loop cancel the task while another thread cancels its submission?",
         environment: NO_SPURIOUS,
         outcomes: &["by the loop", "by the submitter"],
+        spec: Spec::allows(
+            &[programs::both_cancel],
+            &[
+                ("by the loop", "..; mark 1; continue; true; true | true"),
+                ("by the submitter", "..; continue; continue; true; true | mark 1; true"),
+            ],
+        ),
         body: || both_cancel(true),
         controls: &[Control {
             name: "the submitter does nothing",
@@ -86,6 +107,14 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Can a submitter give up after a timeout and know what became of its coroutine?",
         environment: NO_SPURIOUS,
         outcomes: &["in time", "timed out, cancelled", "timed out, finished first"],
+        spec: Spec::allows(
+            &[programs::timeout_then_cancel],
+            &[
+                ("in time", "..; true | value 1; false"),
+                ("timed out, cancelled", "..; true | timed out; true"),
+                ("timed out, finished first", "..; true | timed out; false"),
+            ],
+        ),
         body: || timeout_then_cancel(true),
         controls: &[Control {
             name: "it does not cancel",
@@ -100,6 +129,13 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Can a submitter whose wait timed out wait again and get the value?",
         environment: NO_SPURIOUS,
         outcomes: &["value 1", "timed out, then value 1"],
+        spec: Spec::allows(
+            &[programs::wait_again],
+            &[
+                ("value 1", "..; true | value 1; value 1"),
+                ("timed out, then value 1", "..; true | timed out; value 1"),
+            ],
+        ),
         body: || wait_again(false),
         controls: &[Control {
             name: "it cancels in between",

@@ -4,8 +4,9 @@ use std::future::pending;
 
 use loopgate::{LoopClosed, PostError, concurrent};
 
+use super::super::programs::loops as programs;
 use super::super::support::{Cell, LOST_BYTES_ONLY, NO_SPURIOUS, event_loop, running, stop, turns};
-use crate::harness::{Change, Control, Model, Outcome, join, start};
+use crate::harness::{Change, Control, ELSEWHERE, Model, Outcome, Spec, join, start};
 
 pub(in crate::models) static MODELS: &[Model] = &[
     Model {
@@ -14,6 +15,7 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does a coroutine get the value of another that runs in another loop?",
         environment: NO_SPURIOUS,
         outcomes: &["value 1"],
+        spec: Spec::allows(&[programs::loop_awaits_loop], &[("value 1", ".. | value 1; value 1")]),
         body: loop_awaits_loop,
         controls: &[Control {
             name: "the byte may vanish",
@@ -28,6 +30,13 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Is a coroutine cancelled when the one that awaits it in another loop is?",
         environment: NO_SPURIOUS,
         outcomes: &["cancelled in both"],
+        spec: Spec::allows(
+            &[programs::cancel_crosses],
+            &[(
+                "cancelled in both",
+                "..; ok; true; true | ok; continue; true; continue; true; ok; ok",
+            )],
+        ),
         body: || cancel_crosses(true),
         controls: &[Control {
             name: "the other loop does not run",
@@ -42,6 +51,14 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does a coroutine go on when the loop closes to which it submitted what it awaits?",
         environment: NO_SPURIOUS,
         outcomes: &["refused", "closed"],
+        spec: Spec::allows(
+            &[programs::close_races_submission, programs::close_releases_a_loop],
+            &[
+                ("refused", "ok | loop closed"),
+                (ELSEWHERE, "ok | ok"),
+                ("closed", "ok | ok; loop closed"),
+            ],
+        ),
         body: close_releases_a_loop,
         controls: &[Control {
             name: "the byte may vanish",

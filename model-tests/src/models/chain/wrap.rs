@@ -3,10 +3,11 @@
 use loopgate::checkers::census;
 use loopgate::{Exception, ExitRequest, LoopClosed, ResultError, concurrent, current_task};
 
+use super::super::programs::wrap as programs;
 use super::super::support::{
     Cell, LOST_BYTES_ONLY, NO_SPURIOUS, event_loop, running, sleep_outcome, turns,
 };
-use crate::harness::{Change, Control, Model, Outcome, join, start};
+use crate::harness::{Change, Control, Model, Outcome, Spec, join, start};
 
 pub(in crate::models) static MODELS: &[Model] = &[
     Model {
@@ -15,6 +16,10 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does what a thread posted before it completed a future run before whoever awaits it?",
         environment: NO_SPURIOUS,
         outcomes: &["post, then value"],
+        spec: Spec::allows(
+            &[programs::completion_races_wrap],
+            &[("post, then value", "ok; mark 1; value 1; value 0; continue | ok; ok")],
+        ),
         body: || completion_races_wrap(true),
         controls: &[Control {
             name: "it posts after it completed",
@@ -29,6 +34,13 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Is a future that the loop itself completes, or another thread cancels, awaited rightly?",
         environment: NO_SPURIOUS,
         outcomes: &["value 1", "cancelled"],
+        spec: Spec::allows(
+            &[programs::completion_on_the_loop],
+            &[
+                ("value 1", "..; false; true; false; ..; value 1 | false"),
+                ("cancelled", "..; false; false; false; ..; cancelled | true"),
+            ],
+        ),
         body: || completion_on_the_loop(false),
         controls: &[Control {
             name: "the work was begun, so the cancel is refused",
@@ -43,6 +55,13 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Is work whose wrapper was cancelled either never begun or left to end by itself?",
         environment: NO_SPURIOUS,
         outcomes: &["begun", "never begun"],
+        spec: Spec::allows(
+            &[programs::wrapper_cancel_races_start],
+            &[
+                ("begun", "ok; true; ok; continue; true; false | true; ok"),
+                ("never begun", "ok; true; ok; continue; true; true | false; invalid, cancelled"),
+            ],
+        ),
         body: || wrapper_cancel_races_start(true),
         controls: &[Control {
             name: "nobody cancels the wrapper",
@@ -57,6 +76,13 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does a cancelled wrapper stay cancelled, whether its source was finished or not?",
         environment: NO_SPURIOUS,
         outcomes: &["the source finished", "the source was cancelled"],
+        spec: Spec::allows(
+            &[programs::wrapper_cancel_races_completion],
+            &[
+                ("the source finished", "ok; true; continue; true; true; false | true"),
+                ("the source was cancelled", "ok; true; continue; true; true; true | false"),
+            ],
+        ),
         body: || wrapper_cancel_races_completion(true),
         controls: &[Control {
             name: "nobody cancels the wrapper",
@@ -71,6 +97,14 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does a task see that what it awaits was cancelled elsewhere, and nobody asked it to stop?",
         environment: NO_SPURIOUS,
         outcomes: &["the loop slept", "the loop did not sleep"],
+        spec: Spec::allows(
+            &[programs::cancelled_source],
+            &[
+                ("the loop slept", "caught cancelled; count 0; value 0 | true"),
+                ("the loop did not sleep", "caught cancelled; count 0; value 0 | true"),
+            ],
+        )
+        .but_for("whether the loop sleeps"),
         body: cancelled_source,
         controls: &[Control {
             name: "the byte may vanish",
@@ -85,6 +119,7 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does the loop leave when a coroutine passes on an exit request of work elsewhere?",
         environment: NO_SPURIOUS,
         outcomes: &["exit 3"],
+        spec: Spec::allows(&[programs::exit_elsewhere], &[("exit 3", "ok; ok; exit 3; ok | ")]),
         body: || exit_elsewhere(true),
         controls: &[
             Control {
@@ -106,6 +141,13 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "May a loop close while another thread completes what one of its futures wraps?",
         environment: NO_SPURIOUS,
         outcomes: &["value 1", "closed"],
+        spec: Spec::allows(
+            &[programs::close_races_source],
+            &[
+                ("value 1", "ok; continue; ok; value 1 | ok"),
+                ("closed", "ok; continue; ok; loop closed | ok"),
+            ],
+        ),
         body: || close_races_source(true),
         controls: &[Control {
             name: "the loop is not closed",

@@ -7,8 +7,9 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use loopgate::concurrent;
 
+use super::super::programs::awaited as programs;
 use super::super::support::Cell;
-use crate::harness::{Change, Control, Model, Outcome, join, start};
+use crate::harness::{Change, Control, Model, Outcome, Spec, join, start};
 
 pub(in crate::models) static MODELS: &[Model] = &[
     Model {
@@ -16,6 +17,7 @@ pub(in crate::models) static MODELS: &[Model] = &[
         clauses: &["F-21"],
         question: "Is the waker of the second poll the one that is called, if that poll saw nothing?",
         outcomes: &["ready at the second poll", "woken by the last waker"],
+        spec: Spec::Below("which of two wakers is called; to the spec a task is one"),
         body: || await_wakes_the_last_waker(true),
         controls: &[Control {
             name: "the second poll brings the first waker again",
@@ -29,6 +31,14 @@ pub(in crate::models) static MODELS: &[Model] = &[
         clauses: &["F-21"],
         question: "Is everybody woken who awaits, however the second comes in against completion?",
         outcomes: &["both woken", "the second was ready"],
+        spec: Spec::allows(
+            &[programs::two_await],
+            &[
+                ("both woken", "..; false; value 1; value 1; continue; true; true | ok"),
+                ("the second was ready", "..; true; continue; true; true | ok"),
+                ("the second was ready", "..; true; value 1; continue; true; true | ok"),
+            ],
+        ),
         body: || two_await(true),
         controls: &[Control {
             name: "the second polls a handle that it drops",
@@ -42,6 +52,7 @@ pub(in crate::models) static MODELS: &[Model] = &[
         clauses: &["F-21"],
         question: "Is a waker withdrawn with its await, and kept by nobody?",
         outcomes: &["woken", "withdrawn"],
+        spec: Spec::Below("whether a waker was called that leads nowhere any more"),
         body: || dropped_await_races_completion(true),
         controls: &[Control {
             name: "the await is kept",

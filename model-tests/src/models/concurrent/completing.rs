@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use loopgate::concurrent;
 
+use super::super::programs::completing as programs;
 use super::super::support::{Cell, Owned, failure, here, word};
-use crate::harness::{Change, Control, Model, Outcome, join, start, throw};
+use crate::harness::{Change, Control, Model, Outcome, Spec, join, start, throw};
 
 pub(in crate::models) static MODELS: &[Model] = &[
     Model {
@@ -13,6 +14,13 @@ pub(in crate::models) static MODELS: &[Model] = &[
         clauses: &["F-1", "F-2", "F-4", "F-6", "F-12"],
         question: "Does exactly one of cancel and set_result win, and is the other told?",
         outcomes: &["cancelled", "value 1"],
+        spec: Spec::allows(
+            &[programs::cancel_races_completion],
+            &[
+                ("cancelled", "mark 1; true; cancelled; true | invalid, cancelled"),
+                ("value 1", "false; value 1; false | mark 1; ok"),
+            ],
+        ),
         body: || cancel_races_completion(true),
         controls: &[Control {
             name: "the work was begun",
@@ -26,6 +34,13 @@ pub(in crate::models) static MODELS: &[Model] = &[
         clauses: &["F-4", "F-6"],
         question: "Does either cancel or set_exception win, and the loser keep its exception?",
         outcomes: &["exception", "cancelled"],
+        spec: Spec::allows(
+            &[programs::cancel_races_exception],
+            &[
+                ("exception", "false; raised 1 | ok"),
+                ("cancelled", "true; cancelled | invalid, cancelled"),
+            ],
+        ),
         body: || cancel_races_exception(false),
         controls: &[Control {
             name: "the work was begun",
@@ -39,6 +54,13 @@ pub(in crate::models) static MODELS: &[Model] = &[
         clauses: &["F-4", "F-5", "F-16"],
         question: "Is work that was begun never cancelled, and cancelled work never begun?",
         outcomes: &["begun", "cancelled"],
+        spec: Spec::allows(
+            &[programs::cancel_races_start],
+            &[
+                ("begun", "false; ok | true; ok"),
+                ("cancelled", "true; ok | false; invalid, cancelled"),
+            ],
+        ),
         body: || cancel_races_start(true),
         controls: &[Control {
             name: "the producer does not ask whether it may begin",
@@ -52,6 +74,13 @@ pub(in crate::models) static MODELS: &[Model] = &[
         clauses: &["F-3", "F-12"],
         question: "Do two cancels both succeed, and call the callbacks once?",
         outcomes: &["called by the main thread", "called by the other"],
+        spec: Spec::allows(
+            &[programs::cancel_races_cancel],
+            &[
+                ("called by the main thread", "mark 1; true; true; true | true"),
+                ("called by the other", "true; true; true | mark 1; true"),
+            ],
+        ),
         body: || cancel_races_cancel(false),
         controls: &[Control {
             name: "the other completes instead",
@@ -65,6 +94,13 @@ pub(in crate::models) static MODELS: &[Model] = &[
         clauses: &["F-6", "F-16"],
         question: "Does a completion that loses to a cancel still say that the work has ended?",
         outcomes: &["value 1", "cancelled"],
+        spec: Spec::allows(
+            &[programs::try_complete_races_cancel],
+            &[
+                ("value 1", "false; ok; value 1 | true"),
+                ("cancelled", "true; ok; cancelled | false"),
+            ],
+        ),
         body: || try_complete_races_cancel(true),
         controls: &[Control {
             name: "set_result, which says nothing of the kind",
@@ -78,6 +114,13 @@ pub(in crate::models) static MODELS: &[Model] = &[
         clauses: &["F-12"],
         question: "Is a value dropped, and the callback called, when nobody holds the future any more?",
         outcomes: &["dropped while pending", "dropped when done"],
+        spec: Spec::allows(
+            &[programs::dropped_future_races_completion],
+            &[
+                ("dropped while pending", "false | mark 1; ok"),
+                ("dropped when done", "true | mark 1; ok"),
+            ],
+        ),
         body: || dropped_future_races_completion(true),
         controls: &[Control {
             name: "the promise is dropped empty",
@@ -91,6 +134,13 @@ pub(in crate::models) static MODELS: &[Model] = &[
         clauses: &["F-7", "F-16"],
         question: "Does a waiter for the end return when the promise is dropped, cancelled or not?",
         outcomes: &["cancelled and ended", "broken and ended"],
+        spec: Spec::allows(
+            &[programs::dropped_promise_races_cancel],
+            &[
+                ("cancelled and ended", "true; ok; cancelled | "),
+                ("broken and ended", "false; ok; broken promise | "),
+            ],
+        ),
         body: || dropped_promise_races_cancel(true),
         controls: &[Control {
             name: "the promise is kept",
@@ -104,6 +154,10 @@ pub(in crate::models) static MODELS: &[Model] = &[
         clauses: &["F-12", "F-14"],
         question: "Is a callback called exactly once, however its adding falls against completion?",
         outcomes: &["by the producer", "at once"],
+        spec: Spec::allows(
+            &[programs::add_callback_races_completion],
+            &[("by the producer", " | true; mark 1; true"), ("at once", "true; mark 1 | true")],
+        ),
         body: || add_callback_races_completion(true),
         controls: &[Control {
             name: "it is done before",
@@ -117,6 +171,7 @@ pub(in crate::models) static MODELS: &[Model] = &[
         clauses: &["F-13", "F-12"],
         question: "Do a waiter and the next callback get the value in spite of a callback's panic?",
         outcomes: &["value 1"],
+        spec: Spec::allows(&[programs::panicking_callback], &[("value 1", "value 1 | mark 1; ok")]),
         body: || panicking_callback(true),
         controls: &[Control {
             name: "both in one callback",
@@ -130,6 +185,10 @@ pub(in crate::models) static MODELS: &[Model] = &[
         clauses: &["F-12"],
         question: "Are waiters released before a callback runs, and no lock held while it does?",
         outcomes: &["value 1"],
+        spec: Spec::allows(
+            &[programs::callback_waits],
+            &[("value 1", "value 1; ok | value 1; ok")],
+        ),
         body: || callback_waits(true),
         controls: &[Control {
             name: "the waiter waits for the callback first",

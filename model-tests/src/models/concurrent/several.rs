@@ -2,8 +2,9 @@
 
 use loopgate::concurrent::{self, ReturnWhen};
 
+use super::super::programs::several as programs;
 use super::super::support::{Cell, NO_SPURIOUS, SOON, failure, word};
-use crate::harness::{Change, Control, Model, Outcome, join, start};
+use crate::harness::{Change, Control, Model, Outcome, Spec, join, start};
 
 pub(in crate::models) static MODELS: &[Model] = &[
     Model {
@@ -12,6 +13,10 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does wait for two futures return when one is completed and the other cancelled?",
         environment: NO_SPURIOUS,
         outcomes: &["value 1, cancelled"],
+        spec: Spec::allows(
+            &[programs::wait_races_cancel],
+            &[("value 1, cancelled", "done 0 1; value 1; cancelled | true; ok")],
+        ),
         body: || wait_races_cancel(true),
         controls: &[Control {
             name: "nobody cancels the second",
@@ -26,6 +31,10 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does wait return for the first exception, with what is done by then?",
         environment: NO_SPURIOUS,
         outcomes: &["one done", "two done"],
+        spec: Spec::allows(
+            &[programs::wait_for_the_first_exception],
+            &[("one done", "done 0 | ok; ok"), ("two done", "done 0 1 | ok; ok")],
+        ),
         body: || wait_for_the_first_exception(true),
         controls: &[Control {
             name: "nothing fails",
@@ -41,6 +50,13 @@ pub(in crate::models) static MODELS: &[Model] = &[
         threads: 3,
         environment: NO_SPURIOUS,
         outcomes: &["value 1", "cancelled"],
+        spec: Spec::allows(
+            &[programs::wait_races_both],
+            &[
+                ("value 1", "done 0; value 1 | ok | false"),
+                ("cancelled", "done 0; cancelled | invalid, cancelled | true"),
+            ],
+        ),
         body: || wait_races_both(true),
         controls: &[Control {
             name: "the one was begun and the other keeps silent",
@@ -55,6 +71,10 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does a wait that times out say what is done by then?",
         environment: NO_SPURIOUS,
         outcomes: &["done", "not done"],
+        spec: Spec::allows(
+            &[programs::wait_timeout],
+            &[("done", "done 0; value 1 | ok"), ("not done", "done; value 1 | ok")],
+        ),
         body: || wait_timeout(true),
         controls: &[Control {
             name: "it has no timeout",
@@ -71,6 +91,10 @@ pub(in crate::models) static MODELS: &[Model] = &[
         bound: Some(2),
         environment: NO_SPURIOUS,
         outcomes: &["first done", "first timed out"],
+        spec: Spec::allows(
+            &[programs::leave_while_completing],
+            &[("first done", "done 0 | done 0 | ok"), ("first timed out", "done | done 0 | ok")],
+        ),
         body: || leave_while_completing(true),
         controls: &[Control {
             name: "nobody completes",
@@ -85,6 +109,9 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does as_completed yield both futures, in the order in which they were completed?",
         environment: NO_SPURIOUS,
         outcomes: &["second, first"],
+        spec: Spec::Below(
+            "it joins the futures before the race, and waits in it: for a program that is one operation",
+        ),
         body: || as_completed_races_completion(true),
         controls: &[Control {
             name: "they are completed in the other order",
@@ -99,6 +126,13 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does as_completed yield a completed and a cancelled future, each once, whenever they are done?",
         environment: NO_SPURIOUS,
         outcomes: &["cancelled, value 1", "value 1, cancelled"],
+        spec: Spec::allows(
+            &[programs::as_completed_races_cancel],
+            &[
+                ("cancelled, value 1", "completed 1; completed 0; value 1; cancelled | true; ok"),
+                ("value 1, cancelled", "completed 0; completed 1; value 1; cancelled | true; ok"),
+            ],
+        ),
         body: || as_completed_races_cancel(true),
         controls: &[Control {
             name: "nobody cancels",

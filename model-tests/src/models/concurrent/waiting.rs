@@ -2,8 +2,9 @@
 
 use loopgate::concurrent;
 
+use super::super::programs::waiting as programs;
 use super::super::support::{Cell, NO_SPURIOUS, SOON, word};
-use crate::harness::{Change, Control, Model, Outcome, join, start};
+use crate::harness::{Change, Control, Model, Outcome, Spec, join, start};
 
 pub(in crate::models) static MODELS: &[Model] = &[
     Model {
@@ -11,6 +12,10 @@ pub(in crate::models) static MODELS: &[Model] = &[
         clauses: &["F-8", "F-9", "F-11"],
         question: "Does a wait with a timeout get the value or its own error, and stray wake-ups never end it?",
         outcomes: &["value 1", "timed out"],
+        spec: Spec::allows(
+            &[programs::result_timeout_races_completion],
+            &[("value 1", "value 1; value 1 | ok"), ("timed out", "timed out; value 1 | ok")],
+        ),
         body: || result_timeout_races_completion(true),
         controls: &[Control {
             name: "the wait has no timeout",
@@ -24,6 +29,7 @@ pub(in crate::models) static MODELS: &[Model] = &[
         clauses: &["F-9", "F-11", "F-12"],
         question: "Does a wait without a timeout get the value, however completion falls?",
         outcomes: &["value 1"],
+        spec: Spec::allows(&[programs::result_races_completion], &[("value 1", "value 1 | ok")]),
         body: || result_races_completion(true),
         controls: &[Control {
             name: "nobody completes",
@@ -37,6 +43,10 @@ pub(in crate::models) static MODELS: &[Model] = &[
         clauses: &["F-8", "F-9", "F-15"],
         question: "Does a wait with a timeout tell a cancel from its own end?",
         outcomes: &["cancelled", "timed out"],
+        spec: Spec::allows(
+            &[programs::result_timeout_races_cancel],
+            &[("cancelled", "cancelled; true | true"), ("timed out", "timed out; true | true")],
+        ),
         body: || result_timeout_races_cancel(false),
         controls: &[Control {
             name: "the work was begun, so the cancel is refused",
@@ -52,6 +62,10 @@ pub(in crate::models) static MODELS: &[Model] = &[
         threads: 3,
         environment: NO_SPURIOUS,
         outcomes: &["value 1, value 1"],
+        spec: Spec::allows(
+            &[programs::two_waiters],
+            &[("value 1, value 1", "value 1 | value 1 | ok")],
+        ),
         body: || two_waiters(true),
         controls: &[Control {
             name: "they wait for different futures",
@@ -65,6 +79,10 @@ pub(in crate::models) static MODELS: &[Model] = &[
         clauses: &["F-2", "F-3", "F-15"],
         question: "Does a cancel release whoever waits for the result?",
         outcomes: &["cancelled"],
+        spec: Spec::allows(
+            &[programs::cancel_releases_a_waiter],
+            &[("cancelled", "cancelled | true; true")],
+        ),
         body: cancel_releases_a_waiter,
         controls: &[Control {
             name: "the future was begun, so the cancel is refused",
@@ -78,6 +96,10 @@ pub(in crate::models) static MODELS: &[Model] = &[
         clauses: &["F-7", "F-11"],
         question: "Does a promise that is dropped release whoever waits for its result?",
         outcomes: &["broken"],
+        spec: Spec::allows(
+            &[programs::dropped_promise_races_wait],
+            &[("broken", "broken promise | ")],
+        ),
         body: || dropped_promise_races_wait(true),
         controls: &[Control {
             name: "the promise is kept",

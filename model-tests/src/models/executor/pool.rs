@@ -5,9 +5,10 @@ use std::sync::Arc;
 use loopgate::concurrent::{self, ReturnWhen};
 use loopgate::{ResultError, SubmitError, ThreadPoolExecutor};
 
+use super::super::programs::pool as programs;
 use super::super::support::{Cell, NO_SPURIOUS, failure, word};
 use super::pool_of;
-use crate::harness::{Change, Control, Model, Outcome, join, start, throw};
+use crate::harness::{Change, Control, ELSEWHERE, Model, Outcome, Spec, join, start, throw};
 
 pub(in crate::models) static MODELS: &[Model] = &[
     Model {
@@ -16,6 +17,10 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does cancelled work not run, and its future end?",
         environment: NO_SPURIOUS,
         outcomes: &["ran", "cancelled"],
+        spec: Spec::allows(
+            &[programs::cancel_races_pick_up],
+            &[("ran", "ok; ok; false; ok; ok | mark 1"), ("cancelled", "ok; ok; true; ok; ok | ")],
+        ),
         body: || cancel_races_pick_up(true),
         controls: &[Control {
             name: "nobody cancels",
@@ -30,6 +35,14 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does shutdown with cancel_futures release whoever waits for queued work?",
         environment: NO_SPURIOUS,
         outcomes: &["both ran", "second cancelled", "both cancelled"],
+        spec: Spec::allows(
+            &[programs::cancel_futures_races_pick_up],
+            &[
+                ("both ran", "..; done 0 1; true; true; false; false | mark 1 | mark 2"),
+                ("second cancelled", "..; done 0 1; true; true; false; true | mark 1 | "),
+                ("both cancelled", "..; done 0 1; true; true; true; true |  | "),
+            ],
+        ),
         body: || cancel_futures_races_pick_up(true),
         controls: &[Control {
             name: "queued work is left to run",
@@ -45,6 +58,14 @@ pub(in crate::models) static MODELS: &[Model] = &[
         threads: 3,
         environment: NO_SPURIOUS,
         outcomes: &["refused", "value 1"],
+        spec: Spec::allows(
+            &[programs::submit_races_shutdown, programs::shutdown_races_result],
+            &[
+                ("refused", "ok; shut down; ok | ok | "),
+                (ELSEWHERE, "ok; ok; ok | ok | "),
+                ("value 1", "ok; ok; value 1; ok | ok | "),
+            ],
+        ),
         body: || submit_races_shutdown(true),
         controls: &[Control {
             name: "nobody shuts it down",
@@ -59,6 +80,13 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Is work that work submits refused by a shutdown, or done before it returns?",
         environment: NO_SPURIOUS,
         outcomes: &["refused", "accepted and done"],
+        spec: Spec::allows(
+            &[programs::work_submits],
+            &[
+                ("refused", "ok; ok; ok; true | shut down | "),
+                ("accepted and done", "ok; ok; ok; true | ok | mark 1"),
+            ],
+        ),
         body: || work_submits(true),
         controls: &[Control {
             name: "the shutdown does not wait",
@@ -75,6 +103,10 @@ pub(in crate::models) static MODELS: &[Model] = &[
         environment: NO_SPURIOUS,
         bound: Some(2),
         outcomes: &["both done"],
+        spec: Spec::allows(
+            &[programs::two_workers],
+            &[("both done", "ok; ok; value 0; ok; ok; value 1; value 2; ok |  | value 1 | ok")],
+        ),
         body: || two_workers(2),
         controls: &[Control {
             name: "the limit is one worker",
@@ -91,6 +123,10 @@ pub(in crate::models) static MODELS: &[Model] = &[
         bound: Some(2),
         environment: NO_SPURIOUS,
         outcomes: &["both after the work"],
+        spec: Spec::allows(
+            &[programs::two_shutdowns],
+            &[("both after the work", "ok; ok; ok; true | ok; true | ")],
+        ),
         body: || two_shutdowns(true),
         controls: &[Control {
             name: "one of them does not wait",
@@ -105,6 +141,14 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does every future fail when the initializer does, also behind a cancelled one?",
         environment: NO_SPURIOUS,
         outcomes: &["both queued", "second refused"],
+        spec: Spec::allows(
+            &[programs::failing_initializer],
+            &[
+                ("both queued", "ok; ok; true; ok; ok; cancelled; ok |  | "),
+                ("second refused", "ok; ok; true; broken pool; ok; cancelled; ok |  | "),
+                ("second refused", "ok; ok; false; broken pool; ok; broken pool; ok |  | "),
+            ],
+        ),
         body: || failing_initializer(true),
         controls: &[Control {
             name: "the initializer does not fail",
@@ -119,6 +163,10 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does a worker survive the panic of its work and do what comes next?",
         environment: NO_SPURIOUS,
         outcomes: &["panicked, then value 2"],
+        spec: Spec::allows(
+            &[programs::panicking_work],
+            &[("panicked, then value 2", "ok; ok; ok; raised 1; value 2; ok |  | ")],
+        ),
         body: || panicking_work(true),
         controls: &[Control {
             name: "the work does not panic",

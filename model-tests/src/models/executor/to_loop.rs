@@ -6,9 +6,10 @@ use loopgate::{
     get_running_loop,
 };
 
+use super::super::programs::to_loop as programs;
 use super::super::support::{Cell, NO_SPURIOUS, SOON, event_loop, turns};
 use super::pool_of;
-use crate::harness::{Change, Control, Model, Outcome, join, start};
+use crate::harness::{Change, Control, Model, Outcome, Spec, join, start};
 
 pub(in crate::models) static MODELS: &[Model] = &[
     Model {
@@ -17,6 +18,10 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does the value of work in a pool reach the coroutine that awaits it?",
         environment: NO_SPURIOUS,
         outcomes: &["value 1"],
+        spec: Spec::allows(
+            &[programs::work_for_a_coroutine],
+            &[("value 1", "ok; ok; value 1; value 1; ok | ")],
+        ),
         body: || work_for_a_coroutine(true),
         controls: &[Control {
             name: "the loop stops meanwhile",
@@ -31,6 +36,13 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does cancelling a task that awaits work keep that from running, unless it has begun?",
         environment: NO_SPURIOUS,
         outcomes: &["cancelled, never ran", "cancelled, ran"],
+        spec: Spec::allows(
+            &[programs::cancel_of_a_task],
+            &[
+                ("cancelled, never ran", "..; true; continue; ok; cancelled | "),
+                ("cancelled, ran", "..; true; continue; ok; cancelled | mark 1"),
+            ],
+        ),
         body: || cancel_of_a_task(true),
         controls: &[Control {
             name: "nobody cancels it",
@@ -47,6 +59,14 @@ pub(in crate::models) static MODELS: &[Model] = &[
         bound: Some(2),
         environment: NO_SPURIOUS,
         outcomes: &["cancelled, never ran", "cancelled, ran", "value 1"],
+        spec: Spec::allows(
+            &[programs::cancel_of_a_submission],
+            &[
+                ("cancelled, never ran", "..; ok; true; cancelled | true | "),
+                ("cancelled, ran", "..; ok; true; cancelled | true | mark 1"),
+                ("value 1", "..; ok; true; value 1 | false | mark 1"),
+            ],
+        ),
         body: || cancel_of_a_submission(true),
         controls: &[Control {
             name: "the work cannot be cancelled: a worker has begun it",
@@ -61,6 +81,13 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "Does a task go on that awaits queued work when the pool cancels it?",
         environment: NO_SPURIOUS,
         outcomes: &["value 1", "cancelled"],
+        spec: Spec::allows(
+            &[programs::cancel_futures],
+            &[
+                ("value 1", "ok; ok; ok; ok; ..; value 1 | mark 1"),
+                ("cancelled", "ok; ok; ok; ok; continue; continue; continue; cancelled | "),
+            ],
+        ),
         body: || cancel_futures(true),
         controls: &[Control {
             name: "queued work is left to run",
@@ -75,6 +102,13 @@ pub(in crate::models) static MODELS: &[Model] = &[
         question: "May a loop close while a pool does work for it?",
         environment: NO_SPURIOUS,
         outcomes: &["value 1", "closed"],
+        spec: Spec::allows(
+            &[programs::close_races_work],
+            &[
+                ("value 1", "ok; ok; continue; ok; ok; value 1 | mark 1"),
+                ("closed", "ok; ok; continue; ok; ok; loop closed | mark 1"),
+            ],
+        ),
         body: || close_races_work(1),
         controls: &[Control {
             name: "it closes without a turn",
@@ -90,6 +124,7 @@ pub(in crate::models) static MODELS: &[Model] = &[
         bound: Some(2),
         environment: NO_SPURIOUS,
         outcomes: &["ended", "timed out"],
+        spec: Spec::Below("the default pool, and its shutdown with a limit"),
         body: || default_shutdown(true),
         controls: &[Control {
             name: "it has no timeout",
