@@ -18,6 +18,8 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
+use smallvec::SmallVec;
+
 use crate::exception::Cancelled;
 use crate::primitives::{thread_local, unique_id};
 
@@ -36,7 +38,7 @@ pub(crate) enum Taken {
 /// Something that a suspended task's cancel can be handed to.
 pub(crate) trait Target {
     /// Takes the cancel and makes the task go on, or refuses it.
-    fn cancel(&self, cancelled: &Cancelled) -> Taken;
+    fn cancel(self: Rc<Self>, cancelled: &Cancelled) -> Taken;
 
     /// The cancel that was handed on is withdrawn, as far as it has not been received.
     fn take_back(&self) {}
@@ -48,7 +50,7 @@ pub(crate) trait Target {
 }
 
 pub(crate) struct CancelPort {
-    id: u64,
+    id: Cell<u64>,
     loop_id: u64,
     pending: RefCell<Option<Cancelled>>,
     /// By registration; in the order in which they were offered.
@@ -57,7 +59,8 @@ pub(crate) struct CancelPort {
     received: Cell<bool>,
     /// A cancel came during this step: what was polled before it has yet to be asked.
     fresh: Cell<bool>,
-    targets: RefCell<Vec<Registration>>,
+    /// Most tasks are suspended on one thing at a time.
+    targets: RefCell<SmallVec<[Registration; 1]>>,
     registered: Cell<u64>,
     /// A cancel is being handed to a target; if it comes back, tasks await in a circle.
     handing: Cell<bool>,
@@ -82,13 +85,13 @@ thread_local! {
 impl CancelPort {
     pub(crate) fn new(loop_id: u64) -> Rc<CancelPort> {
         Rc::new(CancelPort {
-            id: unique_id(),
+            id: Cell::new(unique_id()),
             loop_id,
             pending: RefCell::new(None),
             delivered: RefCell::new(Vec::new()),
             received: Cell::new(false),
             fresh: Cell::new(false),
-            targets: RefCell::new(Vec::new()),
+            targets: RefCell::default(),
             registered: Cell::new(0),
             handing: Cell::new(false),
             refused: Cell::new(false),
@@ -102,11 +105,24 @@ impl CancelPort {
     }
 
     pub(crate) fn id(&self) -> u64 {
-        self.id
+        self.id.get()
+    }
+
+    /// Makes it another task's port, if nothing was ever suspended on it; whether it did.
+    pub(crate) fn start_over(self: &mut Rc<Self>) -> bool {
+        // A number that a suspension knows may never be another port's.
+        let untouched = Rc::get_mut(self)
+            .filter(|port| port.registered.get() == 0 && port.pending.borrow().is_none());
+        untouched.map(|port| port.id.set(unique_id())).is_some()
     }
 
     pub(crate) fn loop_id(&self) -> u64 {
         self.loop_id
+    }
+
+    /// The same for a short look, during which no other port can be entered.
+    fn with_current<R>(look: impl FnOnce(&Rc<CancelPort>) -> R) -> Option<R> {
+        CURRENT.try_with(|current| current.borrow().as_ref().map(look)).ok().flatten()
     }
 
     /// Makes this the current port until the guard is dropped.
@@ -132,7 +148,7 @@ impl CancelPort {
                 taken = true;
                 continue;
             }
-            match self.hand(&**target, cancelled) {
+            match self.hand(Rc::clone(target), cancelled) {
                 Taken::Refused => continue,
                 Taken::HandedOn => self.mark_handed_on(*key),
                 Taken::ToYield => self.deliver(*key, cancelled),
@@ -165,7 +181,7 @@ impl CancelPort {
         Some(delivered.remove(index).1)
     }
 
-    fn hand(&self, target: &dyn Target, cancelled: &Cancelled) -> Taken {
+    fn hand(&self, target: Rc<dyn Target>, cancelled: &Cancelled) -> Taken {
         let outer = self.handing.replace(true);
         let taken = target.cancel(cancelled);
         self.handing.set(outer);
@@ -217,6 +233,9 @@ impl CancelPort {
 
     /// A cancel that was asked for and that no awaitable has received.
     pub(crate) fn take_unreceived(&self) -> Option<Cancelled> {
+        if self.delivered.borrow().is_empty() {
+            return self.take_pending();
+        }
         // Where several were offered it, one that received it is enough.
         let unclaimed = self.delivered.take().into_iter().next().map(|(_, cancelled)| cancelled);
         self.take_pending().or(unclaimed.filter(|_| !self.received.get()))
@@ -274,13 +293,13 @@ impl Suspension {
         }
         let refused = port.refused.get();
         let cancelled = port.take_pending()?;
-        let handed_on = !refused && port.hand(&*target(), &cancelled) == Taken::HandedOn;
+        let handed_on = !refused && port.hand(target(), &cancelled) == Taken::HandedOn;
         (!handed_on).then_some(cancelled)
     }
 
     /// The same where there is nothing to hand a cancel to: it is yielded.
     pub(crate) fn receive_here() -> Option<Cancelled> {
-        CancelPort::current()?.take_pending()
+        CancelPort::with_current(|port| port.take_pending())?
     }
 
     /// The poll is about to return `Pending`.
@@ -329,25 +348,25 @@ impl RemoteSuspension {
     /// First thing in a poll: the cancel that was delivered here, or one that is pending.
     pub(crate) fn receive(&self) -> Option<Cancelled> {
         let port = CancelPort::current()?;
-        let delivered = self.0.filter(|(id, _)| *id == port.id);
+        let delivered = self.0.filter(|(id, _)| *id == port.id());
         delivered.and_then(|(_, key)| port.receive_delivery(key)).or_else(|| port.take_pending())
     }
 
     /// The poll is about to return `Pending`.
     pub(crate) fn suspend(&mut self, target: impl FnOnce(&Rc<CancelPort>) -> Rc<dyn Target>) {
         let Some(port) = CancelPort::current() else { return };
-        if self.0.is_some_and(|(id, _)| id == port.id) {
+        if self.0.is_some_and(|(id, _)| id == port.id()) {
             return;
         }
         let key = port.register(target(&port));
-        self.0 = Some((port.id, key));
+        self.0 = Some((port.id(), key));
     }
 
     /// The awaitable is ready, or gone. Elsewhere than in its task it has nothing to withdraw from.
     pub(crate) fn end(&mut self) {
         if let Some((id, key)) = self.0.take()
             && let Some(port) = CancelPort::current()
-            && port.id == id
+            && port.id() == id
         {
             port.withdraw(key);
         }

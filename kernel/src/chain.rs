@@ -28,7 +28,7 @@ pub(crate) fn task_to_concurrent<T: Clone + Send + 'static>(
     core: &Rc<LoopCore>,
     source: &LoopFuture<T>,
     task: Key,
-    name: String,
+    name: impl FnOnce() -> String + 'static,
     promise: Promise<T>,
     submission: &ConcurrentFuture<T>,
 ) {
@@ -65,7 +65,7 @@ pub(crate) fn task_to_concurrent<T: Clone + Send + 'static>(
         //# to the exception handler.
         let message = "a cancelled submission raised an exception that nobody will see";
         let context = ExceptionContext::new(message, Some(exception));
-        queue.handler().report(&context.in_task(&name));
+        queue.handler().report(&context.in_task(&name()));
     });
 }
 

@@ -59,6 +59,22 @@ pub fn drain_pipe(local: &LocalLoop) -> usize {
     local.core().pipe.borrow().count_and_drain()
 }
 
+/// A promise whose future is waited for as a submission to a loop that spins.
+pub fn promise_for_spinning<T>(
+    longest: std::time::Duration,
+) -> (crate::Promise<T>, ConcurrentFuture<T>) {
+    crate::concurrent::pair_for(
+        crate::concurrent::Doer::Anybody,
+        || crate::BrokenPromise.into(),
+        Some(longest),
+    )
+}
+
+/// Spins as a thread does before it sleeps; whether it has come.
+pub fn spin(longest: std::time::Duration, has_come: impl Fn() -> bool) -> bool {
+    crate::primitives::spin(longest, has_come)
+}
+
 /// How many waits for several futures have the future among theirs.
 #[must_use]
 pub fn waits_for<T>(future: &ConcurrentFuture<T>) -> usize {

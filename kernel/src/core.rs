@@ -7,12 +7,15 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
+use crate::awaiting::CancelPort;
 use crate::exception::{Exception, LoopClosed};
 use crate::executor::{Executor, ThreadPoolExecutor};
 use crate::primitives::{Arc, Clock, Pipe, Poller, thread_local};
 use crate::ready_queue::ReadyQueue;
 use crate::table::{Key, Table};
+use crate::waker::TaskWaker;
 use crate::wakeup::Gate;
 
 /// A task, whatever it yields.
@@ -82,6 +85,11 @@ pub(crate) struct LoopCore {
     pub(crate) watched: RefCell<HashMap<i32, Watched>>,
     /// Descriptors that reported, to be armed again before the next sleep.
     pub(crate) disarmed: RefCell<Vec<i32>>,
+    /// Left by a task that is done, for the next one.
+    pub(crate) spare_port: Cell<Option<Rc<CancelPort>>>,
+    pub(crate) spare_waker: Cell<Option<Arc<TaskWaker>>>,
+    /// Posters may take the loop for asleep: it has not woken up since it went to sleep, or began to run.
+    pub(crate) asleep: Cell<bool>,
     pub(crate) running: Cell<bool>,
     /// The run is to end after this batch.
     pub(crate) stopping: Cell<bool>,
@@ -93,10 +101,10 @@ thread_local! {
 }
 
 impl LoopCore {
-    pub(crate) fn new(clock: Clock) -> io::Result<Rc<LoopCore>> {
+    pub(crate) fn new(clock: Clock, patience: Option<Duration>) -> io::Result<Rc<LoopCore>> {
         let pipe = Arc::new(Pipe::new()?);
         let poller = Poller::new(&clock, &pipe)?;
-        let gate = Gate::new(clock, Arc::clone(&pipe));
+        let gate = Gate::new(clock, patience, Arc::clone(&pipe));
         Ok(Rc::new(LoopCore {
             queue: ReadyQueue::new(gate),
             tasks: RefCell::default(),
@@ -109,6 +117,9 @@ impl LoopCore {
             pipe_broken: Cell::new(false),
             watched: RefCell::default(),
             disarmed: RefCell::default(),
+            spare_port: Cell::default(),
+            spare_waker: Cell::default(),
+            asleep: Cell::new(true),
             running: Cell::new(false),
             stopping: Cell::new(false),
         }))
@@ -126,6 +137,11 @@ impl LoopCore {
     pub(crate) fn current() -> Option<Rc<LoopCore>> {
         // None also while the thread's locals are being destroyed.
         CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+    }
+
+    /// The same for a short look, during which the loop can be neither entered nor left.
+    pub(crate) fn with_current<R>(look: impl FnOnce(&Rc<LoopCore>) -> R) -> Option<R> {
+        CURRENT.try_with(|current| current.borrow().as_ref().map(look)).ok().flatten()
     }
 
     /// Whether some loop is running on this thread.

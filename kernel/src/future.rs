@@ -16,6 +16,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use smallvec::SmallVec;
+
 use crate::awaiting::{CancelPort, Suspension, Taken, Target};
 use crate::exception::{
     BrokenPromise, Cancelled, Exception, ExceptionContext, InvalidState, LoopClosed, Outcome,
@@ -35,7 +37,8 @@ enum Listener<T> {
 
 struct State<T> {
     outcome: Option<Outcome<T>>,
-    listeners: Vec<Listener<T>>,
+    /// Most futures have one.
+    listeners: SmallVec<[Listener<T>; 1]>,
     next_awaiter: u64,
     /// Somebody has looked at the outcome, or carries it on: it need not be reported.
     retrieved: bool,
@@ -75,7 +78,7 @@ pub struct LoopPromise<T: Clone + 'static> {
 pub(crate) fn pair<T: Clone + 'static>(queue: &Rc<ReadyQueue>) -> (LoopPromise<T>, LoopFuture<T>) {
     let state = State {
         outcome: None,
-        listeners: Vec::new(),
+        listeners: SmallVec::new(),
         next_awaiter: 0,
         retrieved: false,
         on_cancel: None,
@@ -151,7 +154,7 @@ impl<T: Clone + 'static> Shared<T> {
     }
 
     /// A handle cancels: the work behind the future hears of it before anybody who awaits it.
-    fn cancel(self: &Rc<Self>, cancelled: Cancelled) -> bool {
+    fn cancel_by_handle(self: &Rc<Self>, cancelled: Cancelled) -> bool {
         if self.state.borrow().outcome.is_some() {
             return false;
         }
@@ -218,7 +221,7 @@ impl<T: Clone + 'static> LoopPromise<T> {
             return;
         }
         let listeners = std::mem::take(&mut self.shared.state.borrow_mut().listeners);
-        let (chains, others): (Vec<_>, Vec<_>) =
+        let (chains, others): (SmallVec<[_; 1]>, SmallVec<[_; 1]>) =
             listeners.into_iter().partition(|listener| matches!(listener, Listener::Chain(_)));
         for listener in chains {
             if let Listener::Chain(chain) = listener {
@@ -289,12 +292,12 @@ impl<T> LoopFuture<T> {
 impl<T: Clone + 'static> LoopFuture<T> {
     /// Cancels the future; false, and no change, if it is done.
     pub fn cancel(&self) -> bool {
-        self.shared.cancel(Cancelled::default())
+        self.shared.cancel_by_handle(Cancelled::default())
     }
 
     /// Cancels with a message, which awaiters find in their [`Cancelled`].
     pub fn cancel_with_message(&self, message: &str) -> bool {
-        self.shared.cancel(Cancelled::with_message(message))
+        self.shared.cancel_by_handle(Cancelled::with_message(message))
     }
 
     //= SPEC.md#l-4
@@ -401,11 +404,9 @@ impl<T: Clone + 'static> LoopFuture<T> {
 }
 
 /// A task is suspended on a loop future: its cancel cancels the future, as in asyncio.
-struct CancelsFuture<T>(Rc<Shared<T>>);
-
-impl<T: Clone + 'static> Target for CancelsFuture<T> {
-    fn cancel(&self, cancelled: &Cancelled) -> Taken {
-        if self.0.cancel(cancelled.clone()) { Taken::ToYield } else { Taken::Refused }
+impl<T: Clone + 'static> Target for Shared<T> {
+    fn cancel(self: Rc<Self>, cancelled: &Cancelled) -> Taken {
+        if self.cancel_by_handle(cancelled.clone()) { Taken::ToYield } else { Taken::Refused }
     }
 }
 
@@ -414,7 +415,7 @@ impl<T: Clone + 'static> Future for LoopFuture<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let shared = Rc::clone(&self.shared);
-        self.poll_with_target(cx, || Rc::new(CancelsFuture(Rc::clone(&shared))))
+        self.poll_with_target(cx, || Rc::clone(&shared) as Rc<dyn Target>)
     }
 }
 

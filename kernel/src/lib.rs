@@ -54,6 +54,7 @@ mod wakeup;
 mod chain;
 mod core;
 pub mod executor;
+mod waker;
 // Floor 3: what programs are made of.
 mod scope;
 mod submit;
@@ -67,7 +68,7 @@ mod loop_handle;
 pub mod checkers;
 
 pub use concurrent::{ConcurrentFuture, Promise};
-pub use event_loop::{EventLoop, LocalLoop, Turn, WatchError, get_running_loop};
+pub use event_loop::{EventLoop, EventLoopBuilder, LocalLoop, Turn, WatchError, get_running_loop};
 pub use exception::{
     BrokenPromise, Cancelled, Exception, ExceptionContext, ExitRequest, InvalidState, LoopClosed,
     ResultError, RunError,

@@ -18,7 +18,7 @@ use crate::table::Key;
 use crate::timers::{TimerCall, Timers};
 use crate::wakeup::{Gate, Posted};
 
-/// One thing for the loop to do.
+/// One thing for the loop to do. Small, for it is moved in and out: what is large is boxed.
 pub(crate) enum Entry {
     /// Call a callback of the loop thread.
     Call(Rc<dyn Call>),
@@ -29,7 +29,7 @@ pub(crate) enum Entry {
     /// Pass an outcome on. Also done when the loop closes.
     Copy(Box<dyn FnOnce()>),
     /// Tell the exception handler. Also done when the loop closes.
-    Report(ExceptionContext),
+    Report(Box<ExceptionContext>),
     /// What another thread asked for.
     Posted(Posted),
 }
@@ -104,9 +104,7 @@ impl ReadyQueue {
         if self.closed.get() {
             return self.end(entry);
         }
-        if self.gate.has_mail() {
-            self.take_in_mail(|gate, mail| gate.take_mail(mail));
-        }
+        self.look_for_mail();
         self.entries.borrow_mut().push_back(entry);
     }
 
@@ -120,9 +118,7 @@ impl ReadyQueue {
         if self.closed.get() {
             return;
         }
-        if self.gate.has_mail() {
-            self.take_in_mail(|gate, mail| gate.take_mail(mail));
-        }
+        self.look_for_mail();
         // Ordering: AcqRel, see `Gate::post_step`.
         if !queued.swap(true, Ordering::AcqRel) {
             self.entries.borrow_mut().push_back(Entry::Step(task));
@@ -131,10 +127,15 @@ impl ReadyQueue {
 
     /// Sets a timer; ties are in order with timers that other threads set before.
     pub(crate) fn insert_timer(&self, when: Time, call: TimerCall) {
+        self.look_for_mail();
+        self.timers.borrow_mut().insert(when, call);
+    }
+
+    /// Takes in what was posted, as far as it happened before.
+    pub(crate) fn look_for_mail(&self) {
         if self.gate.has_mail() {
             self.take_in_mail(|gate, mail| gate.take_mail(mail));
         }
-        self.timers.borrow_mut().insert(when, call);
     }
 
     /// The loop has woken: takes in the mail, and posts to come need not wake it.
@@ -147,7 +148,8 @@ impl ReadyQueue {
         take(&self.gate, &mut mail);
         for posted in mail.drain(..) {
             match posted {
-                Posted::Timer(when, call) => {
+                Posted::Timer(timer) => {
+                    let (when, call) = *timer;
                     self.timers.borrow_mut().insert(when, TimerCall::Shared(call));
                 }
                 Posted::Withdrawn => {}
@@ -161,7 +163,11 @@ impl ReadyQueue {
     //# Within one iteration, entries queued before the sleep MUST run before descriptors that
     //# became ready, and these before timers that became due.
     /// Appends the timers whose deadline has come, behind everything else that is ready.
-    pub(crate) fn take_in_timers(&self, now: Time) {
+    pub(crate) fn take_in_timers(&self) {
+        if self.timers.borrow().len() == 0 {
+            return;
+        }
+        let now = self.clock().now();
         self.timers.borrow_mut().pay_for_sweep();
         loop {
             let due = self.timers.borrow_mut().pop_due(now);
@@ -186,9 +192,7 @@ impl ReadyQueue {
 
     /// The place behind everything that was scheduled until now, by any thread.
     pub(crate) fn end_of_line(&self) -> u64 {
-        if self.gate.has_mail() {
-            self.take_in_mail(|gate, mail| gate.take_mail(mail));
-        }
+        self.look_for_mail();
         self.popped.get() + self.len() as u64
     }
 
@@ -218,7 +222,7 @@ impl ReadyQueue {
 
     /// Tells the exception handler in a later turn: for reports that arise where it must not be called.
     pub(crate) fn report_later(&self, context: ExceptionContext) {
-        self.push(Entry::Report(context));
+        self.push(Entry::Report(Box::new(context)));
     }
 
     /// Refuses everything from here on and ends what is queued.
@@ -244,7 +248,8 @@ impl ReadyQueue {
             Entry::Copy(copy) => copy(),
             Entry::Report(context) => self.handler.report(&context),
             Entry::Call(call) => drop(call.cancel()),
-            Entry::Posted(Posted::Call(call) | Posted::Timer(_, call)) => drop(call.cancel()),
+            Entry::Posted(Posted::Call(call)) => drop(call.cancel()),
+            Entry::Posted(Posted::Timer(timer)) => drop(timer.1.cancel()),
             Entry::Step(_) | Entry::Ready { .. } | Entry::Posted(_) => {}
         });
     }

@@ -176,7 +176,7 @@ impl Scope {
         let mut future = pin!(Some(future));
         let _leave = LeaveOnDrop(self);
         let mut suspension = Suspension::default();
-        let target = || Rc::new(Rc::clone(self)) as Rc<dyn Target>;
+        let target = || Rc::clone(self) as Rc<dyn Target>;
         poll_fn(move |cx| {
             if let Some(cancelled) = suspension.receive(target) {
                 self.cancel_from_outside(&cancelled);
@@ -238,8 +238,8 @@ impl Drop for LeaveOnDrop<'_> {
     }
 }
 
-impl Target for Rc<Scope> {
-    fn cancel(&self, cancelled: &Cancelled) -> Taken {
+impl Target for Scope {
+    fn cancel(self: Rc<Self>, cancelled: &Cancelled) -> Taken {
         self.cancel_from_outside(cancelled);
         Taken::HandedOn
     }
@@ -386,8 +386,8 @@ pub struct Shield<T: Clone + 'static> {
 #[derive(Default)]
 struct Stopped(RefCell<Option<Waker>>);
 
-impl Target for Rc<Stopped> {
-    fn cancel(&self, _: &Cancelled) -> Taken {
+impl Target for Stopped {
+    fn cancel(self: Rc<Self>, _: &Cancelled) -> Taken {
         // None if it was told already and has not been polled since.
         if let Some(waker) = self.0.take() {
             waker.wake();
@@ -406,7 +406,7 @@ impl<T: Clone + 'static> Future for Shield<T> {
             return Poll::Ready(Err(AwaitsItself.into()));
         }
         let stopped = Rc::clone(&self.stopped);
-        if let Some(cancelled) = self.suspension.receive(|| Rc::new(Rc::clone(&stopped))) {
+        if let Some(cancelled) = self.suspension.receive(|| Rc::clone(&stopped) as Rc<dyn Target>) {
             self.suspension.end();
             return Poll::Ready(Err(cancelled.into()));
         }
@@ -415,7 +415,7 @@ impl<T: Clone + 'static> Future for Shield<T> {
             Poll::Ready(_) => self.suspension.end(),
             Poll::Pending => {
                 stopped.0.replace(Some(cx.waker().clone()));
-                self.suspension.suspend(|| Rc::new(stopped));
+                self.suspension.suspend(|| stopped);
             }
         }
         polled
@@ -469,8 +469,8 @@ struct All<T: Clone + 'static> {
     cancelled: RefCell<Option<Cancelled>>,
 }
 
-impl<T: Clone + 'static> Target for Rc<All<T>> {
-    fn cancel(&self, cancelled: &Cancelled) -> Taken {
+impl<T: Clone + 'static> Target for All<T> {
+    fn cancel(self: Rc<Self>, cancelled: &Cancelled) -> Taken {
         let mut taken = Taken::Refused;
         for task in &self.tasks {
             if task.hand_on_cancel(cancelled) {
@@ -497,7 +497,7 @@ impl<T: Clone + 'static> Future for Gather<T> {
             return Poll::Ready(Err(AwaitsItself.into()));
         }
         let all = Rc::clone(&self.all);
-        if let Some(cancelled) = self.suspension.receive(|| Rc::new(Rc::clone(&all))) {
+        if let Some(cancelled) = self.suspension.receive(|| Rc::clone(&all) as Rc<dyn Target>) {
             self.suspension.end();
             return Poll::Ready(Err(cancelled.into()));
         }
@@ -527,7 +527,7 @@ impl<T: Clone + 'static> Future for Gather<T> {
                 Poll::Ready(ready)
             }
             None => {
-                this.suspension.suspend(|| Rc::new(all));
+                this.suspension.suspend(|| all);
                 Poll::Pending
             }
         }

@@ -60,7 +60,7 @@ pub(crate) fn post_call(
     let call = SharedCall::erased(callback);
     let posted = match when {
         None => Posted::Call(Arc::clone(&call)),
-        Some(when) => Posted::Timer(when, Arc::clone(&call)),
+        Some(when) => Posted::Timer(Box::new((when, Arc::clone(&call)))),
     };
     post(gate, posted)?;
     Ok(call)
@@ -87,7 +87,8 @@ where
     //= SPEC.md#c-8
     //# Closing a loop MUST finish every accepted submission that is not done, with an error that
     //# says the loop was closed; an outcome that the task had already reached MUST be delivered.
-    let (promise, future) = concurrent::pair(Doer::Thread(gate.owner()), || LoopClosed.into());
+    let (promise, future) =
+        concurrent::pair_for(Doer::Thread(gate.owner()), || LoopClosed.into(), gate.patience());
     let submission = future.clone();
     post_call(gate, None, move || begin(build, promise, &submission))?;
     Ok(future)

@@ -15,13 +15,19 @@
 //! under the lock: every post is wholly before it or wholly after.
 //!
 //! A byte may arrive late, when the loop has long woken for another reason: it costs one empty turn.
+//!
+//! A loop that was told to spins before it sleeps: it looks at the hint `mail` for a while, still *awake*, so
+//! that posters write nothing. What it sees there only saves it a sleep; whether it may sleep is decided under
+//! the lock as ever.
 
 use std::io;
+use std::time::Duration;
 
 use crate::exception::{ExceptionContext, report_by_default};
 use crate::handle::ArcCall;
 use crate::primitives::{
-    Arc, AtomicBool, Checked, Clock, Mutex, Ordering, Pipe, Time, checked_mutex, thread, unique_id,
+    Arc, AtomicBool, Checked, Clock, Mutex, Ordering, Pipe, Time, checked_mutex, spin, thread,
+    unique_id,
 };
 use crate::table::Key;
 
@@ -30,7 +36,7 @@ pub(crate) enum Posted {
     /// Call a callback.
     Call(ArcCall),
     /// Set a timer.
-    Timer(Time, ArcCall),
+    Timer(Box<(Time, ArcCall)>),
     /// Step a task whose waker was called.
     Step(Key),
     /// Cancel a task whose submission was cancelled.
@@ -89,6 +95,8 @@ pub(crate) struct Gate {
     id: u64,
     owner: thread::ThreadId,
     clock: Clock,
+    /// How long the loop spins before it sleeps, and a submitter before it blocks; `None` if not at all.
+    patience: Option<Duration>,
     inbox: Mutex<Inbox>,
     /// Whether the inbox may hold something: lets the loop thread keep one order without a lock.
     mail: AtomicBool,
@@ -96,11 +104,12 @@ pub(crate) struct Gate {
 
 impl Gate {
     /// The gate of a loop that belongs to the calling thread.
-    pub(crate) fn new(clock: Clock, pipe: Arc<Pipe>) -> Arc<Gate> {
+    pub(crate) fn new(clock: Clock, patience: Option<Duration>, pipe: Arc<Pipe>) -> Arc<Gate> {
         Arc::new(Gate {
             id: unique_id(),
             owner: thread::current_id(),
             clock,
+            patience,
             inbox: checked_mutex(Inbox {
                 queue: Vec::new(),
                 taken: 0,
@@ -122,6 +131,10 @@ impl Gate {
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        self.patience
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -270,6 +283,14 @@ impl Gate {
     pub(crate) fn has_mail(&self) -> bool {
         // Relaxed: see `publish`; the entries themselves are read under the lock.
         self.mail.load(Ordering::Relaxed)
+    }
+
+    /// Loop thread: looks out for mail for a while, if that pays and `soonest`, the next deadline, is not
+    /// sooner; whether there is some.
+    pub(crate) fn spin_for_mail(&self, soonest: Option<Time>) -> bool {
+        let Some(patience) = self.patience else { return false };
+        let late = |at: Time| at.saturating_since(self.clock.now()) < patience;
+        !soonest.is_some_and(late) && spin(patience, || self.has_mail())
     }
 
     /// Loop thread: takes everything posted so far, into an empty vector.

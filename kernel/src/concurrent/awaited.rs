@@ -92,7 +92,7 @@ impl<T> AwaitedByTask<T> {
 }
 
 impl<T> Target for AwaitedByTask<T> {
-    fn cancel(&self, _: &Cancelled) -> Taken {
+    fn cancel(self: Rc<Self>, _: &Cancelled) -> Taken {
         let state = self.shared.state.lock();
         // The clone is of a task's own waker or of one that wraps it.
         let Some(waker) = self.awaiter(&state).map(|awaiter| awaiter.waker.clone()) else {

@@ -25,13 +25,16 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::awaiting::RemoteSuspension;
 use crate::exception::{
     BrokenPromise, Cancelled, Exception, ExceptionContext, InvalidState, Outcome, ResultError,
     report_by_default, shield_from_panic,
 };
 use crate::primitives::{
-    Arc, Checked, Condvar, Deadline, Mutex, MutexGuard, checked_mutex, thread, thread_local,
+    Arc, AtomicBool, Checked, Condvar, Deadline, Mutex, MutexGuard, Ordering, checked_mutex, spin,
+    thread, thread_local,
 };
 use wait::Waiter;
 
@@ -69,9 +72,10 @@ impl<T> Phase<T> {
 
 struct State<T> {
     phase: Phase<T>,
-    callbacks: Vec<Callback<T>>,
+    /// Of these and the wakers most futures have one at the most.
+    callbacks: SmallVec<[Callback<T>; 1]>,
     waiters: Vec<(Arc<Waiter>, usize)>,
-    wakers: Vec<Awaiter>,
+    wakers: SmallVec<[Awaiter; 1]>,
     next_waker: u64,
 }
 
@@ -101,6 +105,8 @@ impl<T> Checked for State<T> {
 struct Shared<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
+    /// How long a wait spins before it blocks, and what it looks at: a hint that the future is done.
+    watched: Option<(Duration, AtomicBool)>,
     doer: Doer,
 }
 
@@ -174,15 +180,25 @@ pub fn promise<T>() -> (Promise<T>, ConcurrentFuture<T>) {
 
 /// The same for work that only `doer` does.
 pub(crate) fn pair<T>(doer: Doer, abandon: fn() -> Exception) -> (Promise<T>, ConcurrentFuture<T>) {
+    pair_for(doer, abandon, None)
+}
+
+/// The same where whoever waits shall spin for a while before it blocks.
+pub(crate) fn pair_for<T>(
+    doer: Doer,
+    abandon: fn() -> Exception,
+    patience: Option<Duration>,
+) -> (Promise<T>, ConcurrentFuture<T>) {
     let shared = Arc::new(Shared {
         state: checked_mutex(State {
             phase: Phase::Pending,
-            callbacks: Vec::new(),
+            callbacks: SmallVec::new(),
             waiters: Vec::new(),
-            wakers: Vec::new(),
+            wakers: SmallVec::new(),
             next_waker: 0,
         }),
         changed: Condvar::new(),
+        watched: patience.map(|patience| (patience, AtomicBool::new(false))),
         doer,
     });
     let future = ConcurrentFuture::of(Arc::clone(&shared));
@@ -192,9 +208,9 @@ pub(crate) fn pair<T>(doer: Doer, abandon: fn() -> Exception) -> (Promise<T>, Co
 /// Those who wait for a future, taken out of it when it is done, to be told without its lock.
 #[must_use]
 struct Audience<T> {
-    callbacks: Vec<Callback<T>>,
+    callbacks: SmallVec<[Callback<T>; 1]>,
     waiters: Vec<(Arc<Waiter>, usize)>,
-    wakers: Vec<Awaiter>,
+    wakers: SmallVec<[Awaiter; 1]>,
 }
 
 impl<T> Shared<T> {
@@ -203,6 +219,10 @@ impl<T> Shared<T> {
         debug_assert!(!state.phase.is_done() && phase.is_done(), "only an open future is settled");
         state.phase = phase;
         self.changed.notify_all();
+        if let Some((_, done)) = &self.watched {
+            // Relaxed: only a hint. Whoever sees it looks at the state itself, under the lock.
+            done.store(true, Ordering::Relaxed);
+        }
         Audience {
             callbacks: std::mem::take(&mut state.callbacks),
             waiters: std::mem::take(&mut state.waiters),
@@ -400,6 +420,17 @@ impl<T> ConcurrentFuture<T> {
         }
         self.check_may_block()?;
         let deadline = Deadline::after(timeout);
+        if let Some((patience, done)) = &self.shared.watched
+            && timeout.is_none_or(|timeout| timeout > *patience)
+        {
+            drop(state);
+            // Relaxed: see `settle`.
+            spin(*patience, || done.load(Ordering::Relaxed));
+            state = self.shared.state.lock();
+            if ready(&state.phase) {
+                return Ok(state);
+            }
+        }
         loop {
             let timed_out = self.shared.changed.wait_until(&mut state, deadline);
             if ready(&state.phase) {

@@ -17,7 +17,7 @@ pub(super) fn turn(core: &Rc<LoopCore>, longest: Option<Duration>) -> Result<Tur
     leave_if_asked(core)?;
     let until = how_long(core, longest);
     sleep(core, until, longest.is_some())?;
-    core.queue.take_in_timers(core.clock().now());
+    core.queue.take_in_timers();
     let batch = run_batch(core);
     watch::arm_again(core);
     #[cfg(feature = "checkers")]
@@ -33,12 +33,17 @@ fn how_long(core: &LoopCore, longest: Option<Duration>) -> Until {
     if core.queue.len() > 0 || core.stopping.get() || longest == Some(Duration::ZERO) {
         return Until::Now;
     }
+    let timer = core.queue.next_deadline();
+    // Who drives the loop, or has it watch descriptors, does not want it to look elsewhere.
+    if longest.is_none() && core.watched.borrow().is_empty() && core.gate().spin_for_mail(timer) {
+        return Until::Now;
+    }
     //= SPEC.md#w-2
     //# A post that is accepted while the loop sleeps, or is about to, MUST make that sleep end.
     if !core.gate().prepare_sleep() {
         return Until::Now;
     }
-    let timer = core.queue.next_deadline();
+    core.asleep.set(true);
     let limit = longest.and_then(|longest| core.clock().now().checked_add(longest));
     match timer.into_iter().chain(limit).min() {
         Some(at) => Until::Time(at),
@@ -62,7 +67,11 @@ fn sleep(core: &Rc<LoopCore>, until: Until, driven: bool) -> Result<(), RunError
     };
     // Drained before the mail is taken: a byte written after this belongs to a post taken later.
     let drained = if woken || core.pipe_broken.get() { drain_pipe(core) } else { Ok(()) };
-    core.queue.wake_up();
+    if core.asleep.replace(false) {
+        core.queue.wake_up();
+    } else {
+        core.queue.look_for_mail();
+    }
     //= SPEC.md#q-3
     //# Within one iteration, entries queued before the sleep MUST run before descriptors that
     //# became ready, and these before timers that became due.

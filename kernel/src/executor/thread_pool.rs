@@ -136,6 +136,7 @@ impl ThreadPoolBuilder {
             workers: 0,
             started: 0,
             idle: 0,
+            waking: false,
             mode: Mode::Open,
             threads: Vec::new(),
             ended_promise: Some(ended_promise),
@@ -175,6 +176,8 @@ struct State {
     /// Workers that wait. One that was notified counts until it has run on, and so does the work it
     /// was notified for: `queue.len() < idle` is the test for somebody being free.
     idle: usize,
+    /// A worker that waits was notified and has not run on yet.
+    waking: bool,
     mode: Mode,
     /// Handles of workers, to be joined by whoever waits.
     threads: Vec<JoinHandle>,
@@ -191,7 +194,8 @@ impl State {
 
 impl Checked for State {
     fn check(&self) {
-        let State { queue, workers, started, idle, mode, threads, ended_promise } = self;
+        let State { queue, workers, started, idle, waking, mode, threads, ended_promise } = self;
+        assert!(!waking || *idle > 0, "who was notified still counts as idle");
         assert!(
             idle <= workers && workers <= started,
             "who is idle is a worker, who works was started"
@@ -338,7 +342,7 @@ impl Executor for ThreadPoolExecutor {
             }
         }
         state.queue.push_back(work);
-        self.shared.work.notify_one();
+        self.shared.wake_one(&mut state);
         Ok(())
     }
 }
@@ -409,13 +413,28 @@ impl Shared {
         complete(over);
     }
 
+    /// Wakes a worker that waits, unless one is on its way already: that one wakes the next.
+    ///
+    /// A burst of work then costs a few wake-ups and not one for each.
+    fn wake_one(&self, state: &mut State) {
+        if state.idle > 0 && !state.waking {
+            state.waking = true;
+            self.work.notify_one();
+        }
+    }
+
     /// Idle until there is work or the pool ends.
     fn wait_for_work<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         state.idle += 1;
         while state.queue.is_empty() && matches!(state.mode, Mode::Open) {
             self.work.wait(&mut state);
+            // Whether or not something is left for it: whoever comes next must wake somebody.
+            state.waking = false;
         }
         state.idle -= 1;
+        if state.queue.len() > 1 {
+            self.wake_one(&mut state);
+        }
         state
     }
 

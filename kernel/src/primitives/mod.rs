@@ -45,6 +45,7 @@ pub use side::thread::JoinHandle;
 pub use time::Time;
 
 pub(crate) use side::clock::Hold;
+pub(crate) use side::patience::spin;
 pub(crate) use side::pipe::{Drained, Pipe};
 pub(crate) use side::poll::{Attendance, Interest, Poller, Readiness, Until};
 pub(crate) use side::sync::{AtomicBool, Condvar, Deadline, Mutex, MutexGuard, checked_mutex};

@@ -21,6 +21,8 @@ pub struct Time(u64);
 impl Time {
     /// The clock's origin.
     pub const ZERO: Time = Time(0);
+    /// The end of the clock's range.
+    pub(crate) const MAX: Time = Time(u64::MAX);
 
     /// The moment `nanos` nanoseconds after the clock's origin.
     #[must_use]

@@ -10,27 +10,38 @@
 use std::cell::{Cell, RefCell};
 
 use super::{Shared, Task};
+use crate::concurrent::ConcurrentFuture;
 use crate::exception::Cancelled;
 
-#[derive(Default)]
-pub(super) struct CancelState {
+pub(super) struct CancelState<T> {
     requests: Cell<usize>,
     submission_seen: Cell<bool>,
-    /// Asks whether the submission is cancelled.
-    probe: RefCell<Option<Box<dyn Fn() -> bool>>>,
+    /// What asked for the task, if that was a submission.
+    submission: RefCell<Option<ConcurrentFuture<T>>>,
 }
 
-impl CancelState {
+impl<T> Default for CancelState<T> {
+    fn default() -> Self {
+        CancelState {
+            requests: Cell::default(),
+            submission_seen: Cell::default(),
+            submission: RefCell::default(),
+        }
+    }
+}
+
+impl<T> CancelState<T> {
     pub(super) fn requests(&self) -> usize {
         self.requests.get()
     }
 
-    pub(super) fn watch_submission(&self, probe: impl Fn() -> bool + 'static) {
-        self.probe.replace(Some(Box::new(probe)));
+    pub(super) fn watch_submission(&self, submission: &ConcurrentFuture<T>) {
+        self.submission.replace(Some(submission.clone()));
     }
 
     pub(super) fn submission_cancelled(&self) -> bool {
-        !self.submission_seen.get() && self.probe.borrow().as_ref().is_some_and(|probe| probe())
+        !self.submission_seen.get()
+            && self.submission.borrow().as_ref().is_some_and(ConcurrentFuture::cancelled)
     }
 
     /// True for the first of the two ways in which the cancel arrives.
@@ -53,8 +64,8 @@ impl<T: Clone + 'static> Shared<T> {
             return false;
         }
         self.cancel.requests.set(self.cancel.requests.get() + 1);
-        if !self.port.offer(&cancelled) {
-            self.port.set_pending(cancelled);
+        if !self.port().offer(&cancelled) {
+            self.port().set_pending(cancelled);
             self.wake();
         }
         true
@@ -67,7 +78,7 @@ impl<T: Clone + 'static> Shared<T> {
     /// in a circle: the awaiting task must take the cancel itself, or it would go round for ever.
     pub(super) fn cancel_handed_on(&self, cancelled: &Cancelled) -> bool {
         // A failure that nobody has looked at stays to be reported.
-        !self.outcome.done() && !self.port.is_handing() && self.cancel_with(cancelled.clone())
+        !self.outcome.done() && !self.port().is_handing() && self.cancel_with(cancelled.clone())
     }
 
     //= SPEC.md#t-12
@@ -77,7 +88,7 @@ impl<T: Clone + 'static> Shared<T> {
         let left = self.cancel.requests().saturating_sub(1);
         self.cancel.requests.set(left);
         if left == 0 {
-            self.port.take_back();
+            self.port().take_back();
         }
         left
     }

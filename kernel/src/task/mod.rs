@@ -7,10 +7,10 @@
 //! * *suspended*: nothing is queued; a wake or a cancel queues a step;
 //! * *done*: the coroutine is dropped and the outcome is in the task's future. Final.
 //!
-//! Who touches what: a task belongs to its loop's thread. What other threads can reach is the waker: a
-//! flag, the task's key, and the gate. The flag is set by whoever queues a step and cleared by the step
-//! before it polls; both are read-modify-writes, so the step sees all that happened before the wake it
-//! swallowed.
+//! Who touches what: a task belongs to its loop's thread. What other threads can reach is its waker.
+//!
+//! Many tasks end in their first step. The waker and the port are therefore made when that begins, and
+//! handed on to the next task if nobody has kept anything of them.
 
 mod cancel;
 mod factory;
@@ -33,26 +33,32 @@ use crate::awaiting::{CancelPort, Taken, Target};
 use crate::core::{AnyTask, LoopCore};
 use crate::exception::{Cancelled, Exception, LoopClosed, Outcome, ResultError, shield_from_panic};
 use crate::future::{self, LoopFuture, LoopPromise};
-use crate::primitives::{Arc, AtomicBool, Ordering, unique_id};
+use crate::primitives::{Arc, unique_id};
 use crate::ready_queue::Entry;
 use crate::table::Key;
-use crate::wakeup::Gate;
+use crate::waker::TaskWaker;
 
 type Body<T> = Pin<Box<dyn Future<Output = Result<T, Exception>>>>;
 
 struct Shared<T: Clone + 'static> {
     id: u64,
     core: Rc<LoopCore>,
-    name: RefCell<String>,
+    /// `None` for the usual one, which is made of the id when somebody asks.
+    name: RefCell<Option<Box<str>>>,
     /// `None` while it is being polled, and once it is dropped.
     body: RefCell<Option<Body<T>>>,
     promise: LoopPromise<T>,
     outcome: LoopFuture<T>,
     /// Set when the task gets its place in the loop's table.
-    place: RefCell<Option<(Key, Arc<TaskWaker>)>>,
-    port: Rc<CancelPort>,
+    place: Cell<Option<Key>>,
+    /// `None` until the first step, and once it is done.
+    waker: RefCell<Option<Arc<TaskWaker>>>,
+    /// What the coroutine is polled with, from its second step on and between the steps.
+    polled_with: Cell<Option<Waker>>,
+    /// `None` until it is needed, and once it is done.
+    port: RefCell<Option<Rc<CancelPort>>>,
     started: Cell<bool>,
-    cancel: cancel::CancelState,
+    cancel: cancel::CancelState<T>,
 }
 
 /// A coroutine that its loop drives to an outcome; asyncio's `Task`.
@@ -83,12 +89,14 @@ pub(crate) fn create_task<T: Clone + 'static>(
     let shared = Rc::new(Shared {
         id,
         core: Rc::clone(core),
-        name: RefCell::new(format!("Task-{id}")),
+        name: RefCell::default(),
         body: RefCell::new(Some(Box::pin(body))),
         promise,
         outcome,
-        place: RefCell::new(None),
-        port: CancelPort::new(core.gate().id()),
+        place: Cell::default(),
+        waker: RefCell::default(),
+        polled_with: Cell::default(),
+        port: RefCell::default(),
         started: Cell::new(false),
         cancel: cancel::CancelState::default(),
     });
@@ -96,55 +104,61 @@ pub(crate) fn create_task<T: Clone + 'static>(
     Ok(Task::of(shared))
 }
 
-/// Named by wakers; leads back to the task through the loop's gate.
-struct TaskWaker {
-    gate: Arc<Gate>,
-    key: Key,
-    /// A step is queued, or posted.
-    queued: AtomicBool,
-}
-
-//= SPEC.md#t-4
-//# Any `std` future MUST make progress when its waker is called, from any thread, and wakes that
-//# come before the task runs MUST be coalesced into one step.
-impl Wake for TaskWaker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        match LoopCore::current() {
-            Some(core) if core.gate().id() == self.gate.id() => {
-                core.queue.push_step(self.key, &self.queued);
-            }
-            _ => self.gate.post_step(self.key, &self.queued),
-        }
-    }
+fn name_of(id: u64, given: Option<&str>) -> String {
+    given.map_or_else(|| format!("Task-{id}"), str::to_owned)
 }
 
 impl<T: Clone + 'static> Shared<T> {
-    fn key(&self) -> Option<Key> {
-        self.place.borrow().as_ref().map(|(key, _)| *key)
-    }
-
+    /// Has the task step. Until its first step it need not be told.
     fn wake(&self) {
-        let waker = self.place.borrow().as_ref().map(|(_, waker)| Arc::clone(waker));
+        let waker = self.waker.borrow().clone();
         if let Some(waker) = waker {
             waker.wake_by_ref();
         }
     }
 
+    fn port(&self) -> Rc<CancelPort> {
+        let mut port = self.port.borrow_mut();
+        Rc::clone(port.get_or_insert_with(|| {
+            let spare = self.core.spare_port.take();
+            spare.unwrap_or_else(|| CancelPort::new(self.core.gate().id()))
+        }))
+    }
+
+    /// The waker, made now if this is the first step.
+    fn waker(&self, key: Key) -> Arc<TaskWaker> {
+        let mut waker = self.waker.borrow_mut();
+        Arc::clone(waker.get_or_insert_with(|| {
+            let spare = self.core.spare_waker.take();
+            let spare = spare.and_then(|mut spare| spare.start_over(key).then_some(spare));
+            spare.unwrap_or_else(|| TaskWaker::new(self.core.gate(), key))
+        }))
+    }
+
+    /// The task is done: whoever comes next may have what it leaves.
+    fn leave_spares(&self) {
+        let (port, waker) = (self.port.take(), self.waker.take());
+        if let Some(mut port) = port
+            && port.start_over()
+        {
+            self.core.spare_port.set(Some(port));
+        }
+        self.core.spare_waker.set(waker);
+    }
+
     /// Polls the coroutine as the loop's current task.
     fn poll_body(self: &Rc<Self>, mut body: Body<T>, waker: Waker) -> Option<Result<T, Exception>> {
+        let port = self.port();
         let previous = self.core.current_task.replace(Some(Rc::clone(self) as Rc<dyn AnyTask>));
-        let entered = self.port.enter();
-        self.port.begin_step();
+        let entered = port.enter();
+        port.begin_step();
         let polled =
             catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(&mut Context::from_waker(&waker))));
         let result = match polled {
-            Ok(Poll::Pending) => match self.port.take_refused() {
+            Ok(Poll::Pending) => match port.take_refused() {
                 None => {
                     self.body.replace(Some(body));
+                    self.polled_with.set(Some(waker));
                     None
                 }
                 //= SPEC.md#t-9
@@ -180,7 +194,7 @@ impl<T: Clone + 'static> Shared<T> {
         //= SPEC.md#t-11
         //# A cancel that nobody received before the coroutine returned a value MUST make the task
         //# cancelled; if it returned an exception the exception stands.
-        if let (Outcome::Value(_), Some(cancelled)) = (&outcome, self.port.take_unreceived()) {
+        if let (Outcome::Value(_), Some(cancelled)) = (&outcome, self.port().take_unreceived()) {
             outcome = Outcome::Cancelled(cancelled);
         }
         let exit = match &outcome {
@@ -204,7 +218,7 @@ impl<T: Clone + 'static> Shared<T> {
     }
 
     fn give_up_place(&self) {
-        if let Some((key, _)) = self.place.borrow_mut().take() {
+        if let Some(key) = self.place.take() {
             let task = self.core.tasks.borrow_mut().remove(key);
             drop(task);
         }
@@ -218,9 +232,7 @@ impl<T: Clone + 'static> Shared<T> {
 
 impl<T: Clone + 'static> AnyTask for Shared<T> {
     fn step(self: Rc<Self>) {
-        let Some(waker) = self.place.borrow().as_ref().map(|(_, waker)| Arc::clone(waker)) else {
-            return;
-        };
+        let Some(key) = self.place.get() else { return };
         //= SPEC.md#c-6
         //# Cancelling a submission MUST be seen by its task no later than the beginning of the next
         //# step that starts after the call returned, from any thread.
@@ -228,23 +240,25 @@ impl<T: Clone + 'static> AnyTask for Shared<T> {
         if self.cancel.submission_cancelled() {
             self.cancel_for_submission();
         }
-        // Ordering: AcqRel, see `Gate::post_step`. A wake after this point queues another step.
-        waker.queued.swap(false, Ordering::AcqRel);
+        let polled_with = self.polled_with.take();
+        let waker = self.waker(key);
+        waker.lower();
         //= SPEC.md#t-7
         //# A task cancelled before its first step MUST end cancelled without running a statement.
         //= SPEC.md#c-5
         //# A submission cancelled before its task began MUST end without running a statement of the
         //# coroutine.
         if !self.started.replace(true)
-            && let Some(cancelled) = self.port.take_pending()
+            && let Some(cancelled) = self.port().take_pending()
         {
             self.drop_body();
             return self.finish(Err(cancelled.into()));
         }
         // `None` only for a task that is done.
         let Some(body) = self.body.take() else { return };
-        if let Some(result) = self.poll_body(body, Waker::from(waker)) {
+        if let Some(result) = self.poll_body(body, polled_with.unwrap_or_else(|| waker.into())) {
             self.finish(result);
+            self.leave_spares();
         }
     }
 
@@ -271,11 +285,11 @@ impl<T: Clone + 'static> AnyTask for Shared<T> {
     }
 
     fn name(&self) -> String {
-        self.name.borrow().clone()
+        name_of(self.id, self.name.borrow().as_deref())
     }
 
     fn set_name(&self, name: &str) {
-        name.clone_into(&mut self.name.borrow_mut());
+        self.name.replace(Some(name.into()));
     }
 
     fn is_done(&self) -> bool {
@@ -304,9 +318,7 @@ impl<T: Clone + 'static> AnyTask for Shared<T> {
         }
         let task: Rc<dyn AnyTask> = Rc::clone(&self) as Rc<dyn AnyTask>;
         let key = core.tasks.borrow_mut().insert_with(|_| task);
-        let gate = Arc::clone(core.gate());
-        let waker = Arc::new(TaskWaker { gate, key, queued: AtomicBool::new(true) });
-        self.place.replace(Some((key, waker)));
+        self.place.set(Some(key));
         core.queue.push(Entry::Step(key));
     }
 }
@@ -386,14 +398,15 @@ impl<T: Clone + 'static> Task<T> {
     ) where
         T: Send,
     {
-        let probe = submission.clone();
-        self.shared.cancel.watch_submission(move || probe.cancelled());
-        let Some(key) = self.shared.key() else {
+        self.shared.cancel.watch_submission(submission);
+        let Some(key) = self.shared.place.get() else {
             // A factory that ran it to its end: only the outcome is left to pass on.
             return self.shared.outcome.chain(move |outcome| drop(promise.settle(outcome)));
         };
         let core = &self.shared.core;
-        let name = self.name();
+        // Not the task itself, which would keep itself alive.
+        let (id, given) = (self.shared.id, self.shared.name.borrow().clone());
+        let name = move || name_of(id, given.as_deref());
         crate::chain::task_to_concurrent(
             core,
             &self.shared.outcome,
@@ -406,11 +419,9 @@ impl<T: Clone + 'static> Task<T> {
 }
 
 /// Cancelling whoever awaits a task cancels the task.
-struct CancelsTask<T: Clone + 'static>(Rc<Shared<T>>);
-
-impl<T: Clone + 'static> Target for CancelsTask<T> {
-    fn cancel(&self, cancelled: &Cancelled) -> Taken {
-        if self.0.cancel_handed_on(cancelled) { Taken::HandedOn } else { Taken::Refused }
+impl<T: Clone + 'static> Target for Shared<T> {
+    fn cancel(self: Rc<Self>, cancelled: &Cancelled) -> Taken {
+        if self.cancel_handed_on(cancelled) { Taken::HandedOn } else { Taken::Refused }
     }
 }
 
@@ -438,7 +449,7 @@ impl<T: Clone + 'static> Future for Task<T> {
             return Poll::Ready(Err(AwaitsItself.into()));
         }
         let shared = Rc::clone(&self.shared);
-        self.joined.poll_with_target(cx, || Rc::new(CancelsTask(Rc::clone(&shared))))
+        self.joined.poll_with_target(cx, || Rc::clone(&shared) as Rc<dyn Target>)
     }
 }
 

@@ -142,11 +142,17 @@ impl Future for YieldNow {
         if let Some(cancelled) = Suspension::receive_here() {
             return Poll::Ready(Err(cancelled.into()));
         }
-        let core = LoopCore::current();
-        match (self.place, core) {
-            (None, core) => self.place = Some(core.map_or(0, |core| core.queue.end_of_line())),
-            (Some(place), Some(core)) if !core.queue.has_passed(place) => {}
-            (Some(_), _) => return Poll::Ready(Ok(())),
+        match self.place {
+            None => {
+                let end = LoopCore::with_current(|core| core.queue.end_of_line());
+                self.place = Some(end.unwrap_or(0));
+            }
+            Some(place) => {
+                let passed = LoopCore::with_current(|core| core.queue.has_passed(place));
+                if passed.unwrap_or(true) {
+                    return Poll::Ready(Ok(()));
+                }
+            }
         }
         cx.waker().wake_by_ref();
         Poll::Pending

@@ -179,6 +179,31 @@ fn e2_work_starts_in_the_order_of_submission() {
 //# Work MUST start in the order of submission, and a worker MUST be started only when none is idle
 //# and the limit is not reached.
 #[test]
+fn e2_a_burst_wakes_as_many_workers_as_it_needs() {
+    let pool = pool_of(2);
+    for round in 0..2_000 {
+        // Work that needs both of them at once, and work that either may take from the other.
+        let both = Arc::new(Barrier::new(2));
+        let meeting = [(); 2].map(|()| {
+            let both = Arc::clone(&both);
+            let meet = move || {
+                both.wait();
+                Ok(())
+            };
+            pool.submit(meet).unwrap()
+        });
+        let rest: Vec<_> = (0..round % 4).map(|_| pool.submit(|| Ok(())).unwrap()).collect();
+        for future in meeting.into_iter().chain(rest) {
+            future.result_timeout(GUARD).expect("nobody came for the work");
+        }
+    }
+}
+
+//= SPEC.md#e-2
+//= type=test
+//# Work MUST start in the order of submission, and a worker MUST be started only when none is idle
+//# and the limit is not reached.
+#[test]
 fn e2_workers_are_started_one_by_one_up_to_the_limit() {
     let pool = pool_of(3);
     assert_eq!(pool.workers(), 0, "none before there is work");

@@ -1108,3 +1108,33 @@ fn t17_a_task_is_named_through_any_reference() {
     assert_eq!(task.result().unwrap(), "by task");
     assert!(reference.done());
 }
+
+//= SPEC.md#t-4
+//= type=test
+//# Any `std` future MUST make progress when its waker is called, from any thread, and wakes that
+//# come before the task runs MUST be coalesced into one step.
+#[test]
+fn t4_a_kept_waker_is_not_the_next_tasks() {
+    let event_loop = virtual_loop();
+    let kept = Rc::new(OnceCell::new());
+    let keeps = Rc::clone(&kept);
+    let first = poll_fn(move |cx| {
+        keeps.set(cx.waker().clone()).expect("polled once");
+        Poll::Ready(Ok(()))
+    });
+    event_loop.run_until_complete(first).unwrap();
+    let (woken, polls) = (Rc::new(OnceCell::new()), Rc::new(Cell::new(0)));
+    let (wakes, counts) = (Rc::clone(&woken), Rc::clone(&polls));
+    let second = event_loop.create_task(poll_fn(move |cx| {
+        counts.set(counts.get() + 1);
+        if wakes.set(cx.waker().clone()).is_ok() { Poll::Pending } else { Poll::Ready(Ok(())) }
+    }));
+    let second = second.unwrap();
+    turns(&event_loop, 2);
+    kept.get().expect("the first task ran").wake_by_ref();
+    turns(&event_loop, 2);
+    assert_eq!(polls.get(), 1, "the second was woken by the first one's waker");
+    woken.get().expect("the second task ran").wake_by_ref();
+    turns(&event_loop, 2);
+    assert!(second.done(), "the second was not woken by its own");
+}

@@ -11,7 +11,7 @@ use std::sync::{Arc, Barrier, Mutex, Once, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use loopgate::checkers::{break_pipe, census, drain_pipe, fill_pipe};
+use loopgate::checkers::{break_pipe, census, drain_pipe, fill_pipe, spin};
 use loopgate::{
     ConcurrentFuture, EventLoop, LoopClosed, LoopHandle, PostError, ResultError, Turn,
     get_running_loop, sleep,
@@ -984,4 +984,60 @@ fn w7_a_post_is_refused_alike_after_others_were_taken() {
     elsewhere(|| handle.call_soon_threadsafe(move || runs.send(3).unwrap()).unwrap());
     let _turn = event_loop.run_once(Some(Duration::ZERO)).unwrap();
     assert_eq!(ran.try_iter().collect::<Vec<_>>(), [0, 1, 2, 3]);
+}
+
+/// How often a thread that spins looks for what does not come, or does, on the next occasion.
+fn looks(comes: bool) -> usize {
+    let looks = Cell::new(0);
+    let came = spin(Duration::ZERO, || {
+        looks.set(looks.get() + 1);
+        comes
+    });
+    assert_eq!(came, comes, "a spin says whether it came");
+    looks.get()
+}
+
+//= SPEC.md#w-12
+//= type=test
+//# A thread whose spins are in vain MUST leave out up to 255 occasions between two of them, and one
+//# that was not in vain MUST make the next occasion count again.
+#[test]
+fn w12_a_spin_that_does_not_pay_is_given_up_and_tried_again() {
+    let spins = |occasions: usize| (0..occasions).filter(|_| looks(false) > 1).count();
+    assert_eq!(spins(1), 1, "the first is tried");
+    assert_eq!(spins(1 + 1), 1, "then one is left out");
+    assert_eq!(spins(3 + 1), 1, "then three");
+    spins(1_000);
+    assert_eq!(spins(256), 1, "and never more than 255");
+    // One that comes while it is being looked for is enough.
+    while looks(false) == 1 {}
+    (0..255).for_each(|_| _ = looks(true));
+    looks(true);
+    assert!(looks(false) > 1, "it pays, and is tried at the first occasion");
+}
+
+//= SPEC.md#w-2
+//= type=test
+//# A post that is accepted while the loop sleeps, or is about to, MUST make that sleep end.
+#[test]
+fn w2_posts_reach_a_loop_that_spins() {
+    guarded(|| {
+        let (started, has_started) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            let event_loop = EventLoop::builder().spin(Duration::from_micros(20)).build().unwrap();
+            started.send(event_loop.handle()).unwrap();
+            event_loop.run_forever().unwrap();
+        });
+        let handle = has_started.recv().unwrap();
+        for value in 0..2_000 {
+            let future = handle.run_coroutine_threadsafe(async move { Ok(value) }).unwrap();
+            assert_eq!(future.result().unwrap(), value);
+            if value % 100 == 0 {
+                // Long enough for the loop to have given up and to sleep.
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+        handle.stop().unwrap();
+        thread.join().unwrap();
+    });
 }

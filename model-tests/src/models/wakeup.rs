@@ -1,12 +1,12 @@
 //! Posting against whatever the loop is doing.
 
 use loopgate::checkers::census;
-use loopgate::{PostError, Turn};
+use loopgate::{EventLoop, PostError, Turn};
 
 use super::programs::wakeup as programs;
 use super::support::{
-    Cell, LOST_BYTES, NOT_OBSERVED, Owned, count, event_loop, post_a_stop, run_until_stopped,
-    running,
+    Cell, LOST_BYTES, NOT_OBSERVED, Owned, SOON, count, event_loop, post_a_stop, run_until_stopped,
+    running, slept,
 };
 use crate::harness::{Change, Control, Model, Outcome, Spec, join, start};
 
@@ -32,6 +32,31 @@ pub(super) static MODELS: &[Model] = &[
                 name: "it never sleeps, they say",
                 change: Change::Forbid("the loop slept"),
                 fails_with: "outcome not allowed: the loop slept",
+            },
+        ],
+        ..Model::DEFAULTS
+    },
+    Model {
+        name: "w2_post_races_spin",
+        clauses: &["W-1", "W-2", "W-3"],
+        question: "Does a post reach a loop that spins before it sleeps, and without a byte while it spins?",
+        outcomes: &["seen, no byte", "seen, 1 byte", "slept, 1 byte"],
+        spec: Spec::allows(
+            &[programs::post_races_sleep],
+            &[("seen, no byte", "ok | ok"), ("seen, 1 byte", "ok | ok"), ("slept, 1 byte", "ok | ok")],
+        )
+        .but_for("whether the loop sleeps, and what is written"),
+        body: post_races_spin,
+        controls: &[
+            Control {
+                name: "the byte may vanish",
+                change: Change::Environment(LOST_BYTES),
+                fails_with: "deadlock",
+            },
+            Control {
+                name: "every post writes, they say",
+                change: Change::Forbid("seen, no byte"),
+                fails_with: "outcome not allowed: seen, no byte",
             },
         ],
         ..Model::DEFAULTS
@@ -159,6 +184,30 @@ pub(super) static MODELS: &[Model] = &[
 //# An accepted callback that is not cancelled MUST run exactly once if the loop goes on to run.
 fn post_races_sleep() -> Outcome {
     run_until_stopped(event_loop(), post_a_stop)
+}
+
+//= SPEC.md#w-2
+//= type=test
+//# A post that is accepted while the loop sleeps, or is about to, MUST make that sleep end.
+//= SPEC.md#w-3
+//= type=test
+//# Between two moments at which the loop begins to sleep, posters MUST undertake at most one write
+//# to the pipe.
+fn post_races_spin() -> Outcome {
+    let event_loop = EventLoop::builder().spin(SOON).build().expect("descriptors for a loop");
+    // A turn with something to do: from then on the loop counts as awake until it sleeps.
+    event_loop.call_soon(|| ()).expect("the loop is open");
+    run_until_stopped(event_loop, post_a_stop);
+    let (Some(slept), Some(bytes)) = (slept(), count("write", "Pipe")) else {
+        return NOT_OBSERVED.into();
+    };
+    match (slept, bytes) {
+        (true, 1) => "slept, 1 byte".into(),
+        (false, 0) => "seen, no byte".into(),
+        // Posted before the first turn.
+        (false, 1) => "seen, 1 byte".into(),
+        other => panic!("slept, bytes: {other:?}"),
+    }
 }
 
 //= SPEC.md#w-3

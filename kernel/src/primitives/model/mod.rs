@@ -14,7 +14,7 @@
 //! * [`choice`]: questions and their answers;
 //! * [`roster`]: which thread waits for what; wakes them, and notices when nobody can run;
 //! * [`trace`]: the steps of this execution, for the report of a failure;
-//! * [`sync`], [`thread`], [`clock`], [`pipe`], [`poll`]: the counterparts of `real`.
+//! * [`sync`], [`thread`], [`clock`], [`patience`], [`pipe`], [`poll`]: the counterparts of `real`.
 
 #![allow(unreachable_pub, reason = "reached through `checked`, which is for checkers only")]
 
@@ -24,6 +24,7 @@ pub mod choice;
 pub mod clock;
 pub mod engine;
 mod gated;
+pub mod patience;
 pub mod pipe;
 pub mod poll;
 mod roster;

@@ -3,6 +3,7 @@
 #[cfg(feature = "checkers")]
 pub(crate) mod checked;
 pub(crate) mod clock;
+pub(crate) mod patience;
 pub(crate) mod pipe;
 pub(crate) mod poll;
 pub(crate) mod sync;

@@ -32,7 +32,7 @@ const FLOORS: [&[&str]; 6] = [
         "awaiting",
         "table",
     ],
-    &["core", "chain", "executor"],
+    &["core", "waker", "chain", "executor"],
     &["submit", "task", "scope"],
     &["event_loop", "loop_handle"],
     &["lib", "checkers"],

@@ -1,9 +1,10 @@
 //! Blocking for one future, with a limit and without.
 
+use loopgate::checkers::promise_for_spinning;
 use loopgate::concurrent;
 
 use super::super::programs::waiting as programs;
-use super::super::support::{Cell, NO_SPURIOUS, SOON, word};
+use super::super::support::{Cell, NO_SPURIOUS, NOT_OBSERVED, SOON, count, word};
 use crate::harness::{Change, Control, Model, Outcome, Spec, join, start};
 
 pub(in crate::models) static MODELS: &[Model] = &[
@@ -34,6 +35,24 @@ pub(in crate::models) static MODELS: &[Model] = &[
         controls: &[Control {
             name: "nobody completes",
             change: Change::Body(|| result_races_completion(false)),
+            fails_with: "deadlock",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
+        name: "f9_spinning_result_races_completion",
+        clauses: &["F-9", "F-11"],
+        question: "Does a wait that spins before it blocks get the value, however completion falls?",
+        outcomes: &["blocked", "did not block"],
+        spec: Spec::allows(
+            &[programs::result_races_completion],
+            &[("blocked", "value 1 | ok"), ("did not block", "value 1 | ok")],
+        )
+        .but_for("whether the wait blocks"),
+        body: || spinning_result_races_completion(true),
+        controls: &[Control {
+            name: "nobody completes",
+            change: Change::Body(|| spinning_result_races_completion(false)),
             fails_with: "deadlock",
         }],
         ..Model::DEFAULTS
@@ -156,6 +175,34 @@ fn result_races_completion(complete: bool) -> Outcome {
     let result = future.result();
     join(producer);
     word(&result).into()
+}
+
+//= SPEC.md#f-9
+//= type=test
+//# If completion came first, a waiter MUST get the outcome and never a timeout; a timeout MUST
+//# leave the future as it was.
+//= SPEC.md#f-11
+//= type=test
+//# A stray wake-up MUST NOT end a wait.
+fn spinning_result_races_completion(complete: bool) -> Outcome {
+    let (promise, future) = promise_for_spinning::<u32>(SOON);
+    let kept = Cell::new(None);
+    let producer = start("producer", {
+        let kept = kept.clone();
+        move || {
+            if complete {
+                promise.set_result(1).expect("nobody cancels");
+            }
+            kept.update(|kept| *kept = Some(std::sync::Arc::new(promise)));
+        }
+    });
+    assert_eq!(future.result().ok(), Some(1));
+    join(producer);
+    match count("waits on", "Condvar") {
+        Some(0) => "did not block".into(),
+        Some(_) => "blocked".into(),
+        None => NOT_OBSERVED.into(),
+    }
 }
 
 //= SPEC.md#f-8
