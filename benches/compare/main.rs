@@ -1,0 +1,45 @@
+//! The kernel beside its peers and its limits, as ratios of one run.
+//!
+//! ```text
+//! cargo bench -p loopgate-benches -- --quick    # the table, in a few minutes
+//! cargo bench -p loopgate-benches               # more sizes, more rounds, Python's loops as well
+//! cargo bench -p loopgate-benches -- 'W5'       # the rows whose name has it
+//! cargo bench -p loopgate-benches -- 'W5' --only loopgate --rounds 50    # for a profile
+//! cargo bench -p loopgate-benches -- --test     # each once, nothing measured
+//! ```
+//!
+//! How it is measured: in rounds, in each of which every competitor runs the workload once, in an order
+//! that changes from round to round; so what disturbs the machine disturbs all of them. The table shows
+//! medians over the rounds. A ratio is the median of the ratios within each round, with its quartiles.
+//! Only ratios travel from one machine to another.
+//!
+//! Every figure is also a criterion benchmark, named `row/competitor`, for its statistics and its
+//! baselines: `cargo bench -p loopgate-benches -- --criterion 'W1.*/loopgate'`.
+
+/// Nothing is measured in a model.
+#[cfg(any(loom, shuttle))]
+fn main() {}
+
+#[cfg(not(any(loom, shuttle)))]
+mod limits;
+#[cfg(not(any(loom, shuttle)))]
+mod machine;
+#[cfg(not(any(loom, shuttle)))]
+mod memory;
+#[cfg(not(any(loom, shuttle)))]
+mod peers;
+#[cfg(not(any(loom, shuttle)))]
+mod rounds;
+#[cfg(not(any(loom, shuttle)))]
+mod rows;
+#[cfg(not(any(loom, shuttle)))]
+mod sample;
+#[cfg(not(any(loom, shuttle)))]
+mod table;
+#[cfg(not(any(loom, shuttle)))]
+mod workloads;
+
+#[cfg(not(any(loom, shuttle)))]
+fn main() {
+    rounds::main();
+}

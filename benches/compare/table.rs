@@ -1,0 +1,104 @@
+//! The table: a line a row, with the kernel, every peer, and two ratios.
+
+use crate::rounds::Measured;
+use crate::rows::Role;
+use crate::sample::{median, quantile};
+
+/// The columns of peers; `+mpsc` and `-noio` variants share that of their runtime, the quicker one counts.
+const PEERS: [&str; 7] = ["tokio", "smol", "futures", "monoio", "glommio", "asyncio", "uvloop"];
+
+/// One competitor's medians, over rounds.
+struct Column<'a> {
+    name: &'a str,
+    costs: Vec<f64>,
+}
+
+impl Column<'_> {
+    fn median(&self) -> f64 {
+        median(&self.costs)
+    }
+}
+
+/// A ratio paired by rounds, with its quartiles.
+pub(crate) struct Ratio {
+    pub(crate) median: f64,
+    low: f64,
+    high: f64,
+}
+
+impl Ratio {
+    fn of(above: &Column<'_>, below: &Column<'_>) -> Ratio {
+        let ratios: Vec<f64> =
+            above.costs.iter().zip(&below.costs).map(|(above, below)| above / below).collect();
+        let [low, median, high] = [0.25, 0.5, 0.75].map(|at| quantile(&ratios, at));
+        Ratio { median, low, high }
+    }
+}
+
+impl std::fmt::Display for Ratio {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.2} [{:.2}, {:.2}]", self.median, self.low, self.high)
+    }
+}
+
+impl Measured {
+    fn columns(&self, role: Role) -> Vec<Column<'_>> {
+        self.row
+            .competitors
+            .iter()
+            .zip(&self.samples)
+            .filter(|(competitor, samples)| competitor.role == role && !samples.is_empty())
+            .map(|(competitor, samples)| Column {
+                name: competitor.name,
+                costs: samples.iter().map(|sample| sample.cost).collect(),
+            })
+            .collect()
+    }
+}
+
+fn best<'a, 'b>(columns: impl Iterator<Item = &'b Column<'a>>) -> Option<&'b Column<'a>>
+where
+    'a: 'b,
+{
+    columns.min_by(|a, b| a.median().total_cmp(&b.median()))
+}
+
+fn figure(value: f64) -> String {
+    if value < 100.0 { format!("{value:.1}") } else { format!("{value:.0}") }
+}
+
+pub(crate) fn print(table: &[Measured]) {
+    let widest = table.iter().map(|measured| measured.row.name().len()).max().unwrap_or(0);
+    let mut header = format!("{:<widest$} {:>9}", "workload", "loopgate");
+    PEERS.iter().for_each(|peer| header.push_str(&format!(" {peer:>9}")));
+    println!(
+        "\nNanoseconds an operation, or bytes (W9); ratios are of the same round, [quartiles].\n"
+    );
+    println!("{header}  {:<30}  {}", "best peer / loopgate", "loopgate / limit");
+    for measured in table {
+        print_row(measured, widest);
+    }
+}
+
+fn print_row(measured: &Measured, widest: usize) {
+    let peers = measured.columns(Role::Peer);
+    let limits = measured.columns(Role::Limit);
+    for kernel in measured.columns(Role::Kernel) {
+        let name = measured.row.name() + kernel.name.trim_start_matches("loopgate");
+        let mut line = format!("{name:<widest$} {:>9}", figure(kernel.median()));
+        for peer in PEERS {
+            let same = peers.iter().filter(|column| column.name.starts_with(peer));
+            let cell = best(same).map_or(String::from("-"), |column| figure(column.median()));
+            line.push_str(&format!(" {cell:>9}"));
+        }
+        if let Some(best) = best(peers.iter()) {
+            let ratio = Ratio::of(best, &kernel);
+            line.push_str(&format!("  {:<30}", format!("{ratio} {}", best.name)));
+        }
+        for limit in &limits {
+            let ratio = Ratio::of(&kernel, limit);
+            line.push_str(&format!("  {ratio} {} {}", limit.name, figure(limit.median())));
+        }
+        println!("{line}");
+    }
+}
