@@ -30,8 +30,6 @@ pub(crate) struct Row {
     pub(crate) workers: usize,
     pub(crate) unit: &'static str,
     pub(crate) competitors: Vec<Competitor>,
-    /// The workload's name for the Python side, if that has it.
-    pub(crate) python: Option<&'static str>,
 }
 
 impl Row {
@@ -122,7 +120,7 @@ macro_rules! outside {
 fn row(workload: &'static str, n: usize, p: usize, competitors: Vec<Competitor>) -> Row {
     let size = Size { n, p };
     let (placement, unit) = (Placement::Free, "ns");
-    Row { workload, size, placement, workers: 6, unit, competitors, python: None }
+    Row { workload, size, placement, workers: 6, unit, competitors }
 }
 
 impl Row {
@@ -136,10 +134,6 @@ impl Row {
 
     fn bytes(self) -> Row {
         Row { unit: "bytes", ..self }
-    }
-
-    fn python(self, name: &'static str) -> Row {
-        Row { python: Some(name), ..self }
     }
 }
 
@@ -186,21 +180,21 @@ fn inside_rows(extent: Extent, rows: &mut Vec<Row>) {
             Limit "allocator pair" limits::allocator_pairs,
         );
         competitors.sort_by_key(|competitor| competitor.role as u8);
-        rows.push(row("W1 callbacks", n, 1, competitors).python("callbacks"));
+        rows.push(row("W1 callbacks", n, 1, competitors));
     }
     for n in sizes(extent, [100_000], [1_000, 100_000, 1_000_000]) {
         let competitors = inside!(chain,
             Peer "futures" w::chain::<futures_rs::Inside>,
             Limit "boxed Vec" limits::boxed_chain,
         );
-        rows.push(row("W1 chain", n, 1, competitors).python("chain"));
+        rows.push(row("W1 chain", n, 1, competitors));
     }
     for n in sizes(extent, [1_000, 100_000], [1_000, 100_000, 1_000_000]) {
         let competitors = inside!(spawn_join,
             Peer "futures" w::spawn_join::<futures_rs::Inside>,
             Limit "raw executor" w::spawn_join::<limits::Bare>,
         );
-        rows.push(row("W5 spawn, join", n, 1, competitors).python("spawn_join"));
+        rows.push(row("W5 spawn, join", n, 1, competitors));
     }
     for n in sizes(extent, [100_000], [100_000]) {
         // A smol task that is awaited where it was spawned is scanned for in a list that grows.
@@ -209,7 +203,7 @@ fn inside_rows(extent: Extent, rows: &mut Vec<Row>) {
             Peer "futures" w::spawn_await::<futures_rs::Inside>,
             Limit "raw executor" w::spawn_await::<limits::Bare>,
         );
-        rows.push(row("W5 spawn, await", n, 1, competitors).python("spawn_await"));
+        rows.push(row("W5 spawn, await", n, 1, competitors));
     }
     for tasks in sizes(extent, [2], [2, 100, 10_000]) {
         let n = if extent == Extent::Smoke { 100 } else { 100_000.max(10 * tasks) };
@@ -217,7 +211,7 @@ fn inside_rows(extent: Extent, rows: &mut Vec<Row>) {
             Peer "futures" w::yields::<futures_rs::Inside>,
             Limit "raw executor" w::yields::<limits::Bare>,
         );
-        rows.push(row("W5 yield", n, tasks, competitors).python("yields"));
+        rows.push(row("W5 yield", n, tasks, competitors));
         let competitors = inside!(wake_self,
             Peer "futures" w::wake_self::<futures_rs::Inside>,
             Limit "raw executor" w::wake_self::<limits::Bare>,
@@ -229,7 +223,7 @@ fn inside_rows(extent: Extent, rows: &mut Vec<Row>) {
             Limit "wheel" limits::wheel,
             Limit "4-ary heap" limits::heap,
         );
-        rows.push(row("W7 timers", n, 1, competitors).python("timers"));
+        rows.push(row("W7 timers", n, 1, competitors));
     }
 }
 
@@ -240,7 +234,7 @@ fn outside_rows(extent: Extent, rows: &mut Vec<Row>) {
                 Limit "mutexed Vec" limits::mutexed,
                 Limit "fetch-add" limits::fetch_add,
             );
-            rows.push(row("W2 submit", n.max(producers), producers, competitors).python("submit"));
+            rows.push(row("W2 submit", n.max(producers), producers, competitors));
         }
     }
     for placement in [Placement::OneCore, Placement::TwoCores] {
@@ -253,7 +247,7 @@ fn outside_rows(extent: Extent, rows: &mut Vec<Row>) {
                 Limit "eventfd+futex" limits::eventfd_futex,
                 Limit "spin" limits::spinning,
             );
-            rows.push(row("W3 round trip", n, 1, competitors).on(placement).python("round_trip"));
+            rows.push(row("W3 round trip", n, 1, competitors).on(placement));
         }
     }
     for n in sizes(extent, [500], [2_000]) {
@@ -269,12 +263,12 @@ fn outside_rows(extent: Extent, rows: &mut Vec<Row>) {
     for window in [10, 1_000] {
         for n in sizes(extent, [20_000], [50_000]) {
             let competitors = outside!(window,);
-            rows.push(row("W4 window", n, window, competitors).python("window"));
+            rows.push(row("W4 window", n, window, competitors));
         }
     }
     for n in sizes(extent, [10_000], [1_000, 10_000, 100_000]) {
         let competitors = outside!(cancel,);
-        rows.push(row("W6 cancel", n, 1, competitors).python("cancel"));
+        rows.push(row("W6 cancel", n, 1, competitors));
     }
 }
 
@@ -285,7 +279,7 @@ fn blocking_rows(extent: Extent, rows: &mut Vec<Row>) {
                 Peer "futures" w::blocking_round_trip::<futures_rs::Inside>,
             );
             let row = row("W8 round trip", n, 1, competitors).workers(workers);
-            rows.push(row.python("blocking_round_trip"));
+            rows.push(row);
         }
         for n in sizes(extent, [10_000], [1_000, 10_000, 100_000]) {
             let competitors = inside!(blocking_throughput,
@@ -293,7 +287,7 @@ fn blocking_rows(extent: Extent, rows: &mut Vec<Row>) {
                 Limit "channel" limits::channel_throughput,
             );
             let row = row("W8 throughput", n, 1, competitors).workers(workers);
-            rows.push(row.python("blocking_throughput"));
+            rows.push(row);
         }
     }
 }

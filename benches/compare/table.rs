@@ -56,6 +56,16 @@ impl Measured {
     }
 }
 
+impl Measured {
+    /// Of the round trips of one competitor, over all rounds.
+    fn p99(&self, name: &str) -> Option<f64> {
+        let at = self.row.competitors.iter().position(|competitor| competitor.name == name)?;
+        let trips = self.samples[at].iter().flat_map(|sample| &sample.latencies);
+        let trips: Vec<f64> = trips.map(|trip| f64::from(*trip)).collect();
+        (!trips.is_empty()).then(|| quantile(&trips, 0.99))
+    }
+}
+
 fn best<'a, 'b>(columns: impl Iterator<Item = &'b Column<'a>>) -> Option<&'b Column<'a>>
 where
     'a: 'b,
@@ -74,7 +84,7 @@ pub(crate) fn print(table: &[Measured]) {
     println!(
         "\nNanoseconds an operation, or bytes (W9); ratios are of the same round, [quartiles].\n"
     );
-    println!("{header}  {:<30}  {}", "best peer / loopgate", "loopgate / limit");
+    println!("{header}  {:<30}  loopgate / limit", "best peer / loopgate");
     for measured in table {
         print_row(measured, widest);
     }
@@ -98,6 +108,9 @@ fn print_row(measured: &Measured, widest: usize) {
         for limit in &limits {
             let ratio = Ratio::of(&kernel, limit);
             line.push_str(&format!("  {ratio} {} {}", limit.name, figure(limit.median())));
+        }
+        if let Some(p99) = measured.p99(kernel.name) {
+            line.push_str(&format!("  99th percentile {}", figure(p99)));
         }
         println!("{line}");
     }

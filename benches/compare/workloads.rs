@@ -116,7 +116,7 @@ pub(crate) fn window<R: Remote>(size: Size) -> Sample {
         }
         tickets.push_back(running.handle.submit(value));
     }
-    tickets.into_iter().for_each(|ticket| drop(R::wait(ticket)));
+    tickets.into_iter().for_each(|ticket| _ = R::wait(ticket));
     let sample = Sample::per_operation(start.elapsed(), size.n);
     (running.stop)();
     sample
@@ -193,7 +193,7 @@ pub(crate) fn cancel<R: RemoteCancel>(size: Size) -> Sample {
     let running = loops_side(R::start);
     let mut sleepers: Vec<_> = (0..size.n).map(|_| running.handle.sleeper()).collect();
     // Two trips behind them: all are suspended by then.
-    (0..2).for_each(|value| drop(R::wait(running.handle.submit(value))));
+    (0..2).for_each(|value| _ = R::wait(running.handle.submit(value)));
     settle();
     let start = Instant::now();
     sleepers.iter_mut().for_each(R::cancel);
@@ -373,7 +373,7 @@ pub(crate) fn submission_memory<R: Remote>(size: Size) -> Sample {
     let sample = memory::since(before, size.n);
     reached.wait();
     if size.p == 1 {
-        tickets.into_iter().for_each(|ticket| drop(R::wait(ticket)));
+        tickets.into_iter().for_each(|ticket| _ = R::wait(ticket));
     } else {
         tally.wait();
     }

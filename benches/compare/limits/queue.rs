@@ -11,9 +11,12 @@ use parking_lot::Mutex;
 use crate::sample::{CpuTime, Sample, Size, Tally};
 
 /// A function pointer and what it is called with: what a loop in C stores.
+type Raw = (fn(&Tally), &'static Tally);
+
+/// Those in a Vec, called.
 pub(crate) fn function_pointers(size: Size) -> Sample {
     let tally = Tally::of(size.n);
-    let mut queue: Vec<(fn(&Tally), &Tally)> = Vec::new();
+    let mut queue: Vec<Raw> = Vec::new();
     let start = CpuTime::start();
     for _ in 0..size.n {
         queue.push((black_box(Tally::hit), tally));

@@ -40,7 +40,8 @@ impl<L> Fed<L> {
 fn obey<L: Local>(local: &L, message: Message) -> bool {
     match message {
         Message::Call(callback) => callback(),
-        Message::Add(value, answer) => local.call_soon(move || drop(answer.send(value + 1))),
+        // Whoever asked may be gone.
+        Message::Add(value, answer) => local.call_soon(move || _ = answer.send(value + 1)),
         Message::KeepBusy(tasks, work, stop) => {
             for _ in 0..tasks {
                 let own = local.clone();
@@ -54,7 +55,7 @@ fn obey<L: Local>(local: &L, message: Message) -> bool {
         }
         Message::Sleep(registration, ended) => {
             let asleep = Abortable::new(std::future::pending::<()>(), registration);
-            let task = async move { drop(ended.send(asleep.await.is_err())) };
+            let task = async move { _ = ended.send(asleep.await.is_err()) };
             keep(local.spawn(task));
         }
         Message::Stop => return false,

@@ -77,9 +77,8 @@ impl Timers for Inside {
 
 impl Sleeping for Inside {
     fn sleep(&self, delay: Duration) -> impl Future<Output = ()> + 'static {
-        async move {
-            Timer::new(delay).await;
-        }
+        let slept = Timer::new(delay);
+        async { _ = slept.await }
     }
 }
 

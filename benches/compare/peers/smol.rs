@@ -60,9 +60,8 @@ impl Timers for Inside {
 
 impl Sleeping for Inside {
     fn sleep(&self, delay: Duration) -> impl Future<Output = ()> + 'static {
-        async move {
-            Timer::after(delay).await;
-        }
+        let slept = Timer::after(delay);
+        async { _ = slept.await }
     }
 }
 
