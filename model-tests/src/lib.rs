@@ -9,12 +9,15 @@
 //! * `litmus`: models of the explorer itself, one for each thing that loom lacks or gets wrong;
 //! * [`spec`]: what may happen, as a program: SPEC.md in a form that is executed;
 //! * [`driver`]: runs programs of the spec's alphabet on the kernel;
-//! * `fuzzing`: how the fuzz targets are built and run; `coverage`: which lines of the kernel were run.
+//! * `fuzzing`: how the fuzz targets are built and run; `coverage`: which lines of the kernel were run;
+//! * [`conformance`]: the kit that measures any runtime against SPEC.md.
 //!
 //! What explores exists only under `cfg(loom)` and, a second time, under `cfg(shuttle)`, which the aliases
 //! `cargo models` and `cargo agree` set. Without them the bodies of the models are run on real threads,
 //! by `cargo stress` and `cargo test`.
 
+#[cfg(not(any(loom, shuttle)))]
+pub mod conformance;
 pub mod coverage;
 pub mod driver;
 pub mod fuzzing;

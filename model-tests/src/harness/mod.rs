@@ -104,4 +104,6 @@ pub use command::{cli, suite};
 #[cfg(any(loom, shuttle))]
 pub use explore::failure::panics;
 pub use model::{Change, Control, ELSEWHERE, Model, Outcome, Row, Spec};
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) use report::{figures::lines, html::escape};
 pub use scene::{join, start, throw};

@@ -15,10 +15,10 @@ use crate::harness::model::{Model, Variant, mistakes};
 use crate::harness::refinement::counts;
 use crate::harness::report::counterexample;
 use crate::harness::report::explain::explain;
-use crate::harness::report::figures::grouped;
+use crate::harness::report::figures::{grouped, lines};
 use crate::harness::report::json;
 use crate::harness::report::replay::{Replay, again};
-use crate::harness::report::table::{exploration, lines, outcomes, table};
+use crate::harness::report::table::{exploration, outcomes, table};
 
 /// A replay went another way than it did before.
 const DIFFERENT: u8 = 3;

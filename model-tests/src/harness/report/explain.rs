@@ -8,9 +8,9 @@ use crate::harness::explore::child::Found;
 use crate::harness::model::{Model, Variant};
 use crate::harness::report::columns::columns;
 use crate::harness::report::counterexample::{clauses, folder, heading, shown};
-use crate::harness::report::figures::grouped;
+use crate::harness::report::figures::{grouped, lines};
 use crate::harness::report::html::page::{Chart, Page};
-use crate::harness::report::table::{exploration, lines};
+use crate::harness::report::table::exploration;
 
 /// Runs a model without its controls and tells; true if it holds.
 pub(crate) fn explain(model: &'static Model, options: &Options) -> bool {

@@ -1,4 +1,4 @@
-//! Numbers as people read them.
+//! Numbers and tables as people read them.
 
 /// `12,345`.
 pub(crate) fn grouped(number: u64) -> String {
@@ -11,6 +11,22 @@ pub(crate) fn grouped(number: u64) -> String {
         grouped.push(digit);
     }
     grouped
+}
+
+/// Rows of equally wide columns; those marked are flush right.
+pub(crate) fn lines<const N: usize>(rows: &[[String; N]], right: &[bool; N]) -> String {
+    let width =
+        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells = row.iter().zip(&widths).zip(right).map(|((cell, width), right)| {
+            if *right { format!("{cell:>width$}") } else { format!("{cell:width$}") }
+        });
+        text += cells.collect::<Vec<_>>().join("  ").trim_end();
+        text.push('\n');
+    }
+    text
 }
 
 #[cfg(test)]

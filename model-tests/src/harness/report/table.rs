@@ -6,7 +6,7 @@ use crate::harness::books::class;
 use crate::harness::command::run::Verdict;
 use crate::harness::model::Model;
 use crate::harness::refinement::Refinement;
-use crate::harness::report::figures::grouped;
+use crate::harness::report::figures::{grouped, lines};
 
 /// The progress of the runs: one line that is rewritten on a terminal, a line per event elsewhere.
 pub(crate) struct Screen {
@@ -116,22 +116,6 @@ pub(crate) fn outcomes(verdicts: &[Verdict]) -> String {
     });
     let rows: Vec<[String; 3]> = std::iter::once(head).chain(rows).collect();
     lines(&rows, &[false, false, false])
-}
-
-/// Rows of equally wide columns; those marked are flush right.
-pub(crate) fn lines<const N: usize>(rows: &[[String; N]], right: &[bool; N]) -> String {
-    let width =
-        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..N).map(width).collect();
-    let mut text = String::new();
-    for row in rows {
-        let cells = row.iter().zip(&widths).zip(right).map(|((cell, width), right)| {
-            if *right { format!("{cell:>width$}") } else { format!("{cell:width$}") }
-        });
-        text += cells.collect::<Vec<_>>().join("  ").trim_end();
-        text.push('\n');
-    }
-    text
 }
 
 /// How thoroughly a model was explored.

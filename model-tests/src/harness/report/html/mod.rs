@@ -4,7 +4,7 @@ pub(crate) mod page;
 mod timeline;
 
 /// Text in which nothing is markup, also within an attribute.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for char in text.chars() {
         match char {
