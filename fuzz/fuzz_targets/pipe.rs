@@ -1,4 +1,4 @@
-//! Threads that post through a pipe that fails; needs --cfg shuttle; see the library.
+//! Threads that post through a pipe that fails; see the library. Needs `--cfg shuttle`.
 
 #![cfg_attr(fuzzing, no_main)]
 

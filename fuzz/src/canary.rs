@@ -48,6 +48,6 @@ impl Input for Canary {
     }
 
     fn source(&self) -> String {
-        format!("Canary {{ program: {} }}", self.program.source())
+        format!("Canary {{ program: {} }}", self.program.expression())
     }
 }

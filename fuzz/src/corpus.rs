@@ -5,7 +5,9 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::program::{Op, Program};
-use crate::{Canary, HostilePipe, Input, Scheduled, ScopeOp, TimerOp, decode};
+use crate::{
+    Canary, FutureOp, GraphOp, HostilePipe, Input, Life, Races, Scheduled, ScopeOp, TimerOp, decode,
+};
 
 /// A fuzz target.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +16,8 @@ pub struct Target {
     pub name: &'static str,
     /// Whether it has a schedule, which only an explorer follows.
     pub scheduled: bool,
+    /// Whether anything is checked; see [`Input::is_judged`].
+    pub is_judged: fn(&[u8]) -> bool,
     /// Carries an input out; see [`Input::check`]. Bytes that are no input hold.
     pub check: fn(&[u8]) -> Result<(), String>,
     /// The input that these bytes decode to, encoded again; `None` if they are no input.
@@ -25,6 +29,7 @@ impl Target {
         Target {
             name: I::TARGET,
             scheduled: I::SCHEDULED,
+            is_judged: |bytes| decode::<I>(bytes).is_some_and(|input| input.is_judged()),
             check: |bytes| decode::<I>(bytes).map_or(Ok(()), |input| input.check()),
             again: |bytes| Some(decode::<I>(bytes)?.bytes()),
         }
@@ -41,6 +46,10 @@ pub const TARGETS: &[Target] = &[
     Target::of::<Program<Op>>(),
     Target::of::<Program<TimerOp>>(),
     Target::of::<Program<ScopeOp>>(),
+    Target::of::<Program<FutureOp>>(),
+    Target::of::<Program<GraphOp>>(),
+    Target::of::<Scheduled<Life>>(),
+    Target::of::<Scheduled<Races>>(),
     Target::of::<Scheduled<HostilePipe>>(),
     Target::of::<Canary>(),
 ];

@@ -8,6 +8,7 @@
 //!   `ledger`;
 //! * `pipe`: threads that post through a pipe which fails in every way, and `schedule`: how bytes decide who
 //!   goes next;
+//! * `against_spec`: programs of the executable spec's alphabet, which says everything that they may come to;
 //! * `canary`: a target with a mistake in it, to see that a campaign finds mistakes;
 //! * [`seeds`]: inputs worth starting from, and those that found something; [`corpus`]: what is committed.
 //!
@@ -28,6 +29,7 @@
 //! alone decides what happens. Inputs with a schedule are so under an explorer, `--cfg shuttle`; without it they
 //! run on real threads.
 
+mod against_spec;
 mod alphabet;
 mod canary;
 mod coroutine;
@@ -45,6 +47,9 @@ use std::fmt::Debug;
 
 use arbitrary::{Arbitrary, Unstructured};
 
+pub use against_spec::{
+    Drive, FutureOp, GraphBody, GraphOp, Life, PoolOp, RaceBody, RaceOp, Races, When, Workers,
+};
 pub use alphabet::Letter;
 pub use canary::Canary;
 pub use pipe::{Faults, HostilePipe, PosterOp};
@@ -59,6 +64,11 @@ pub trait Input: for<'a> Arbitrary<'a> + Debug {
 
     /// Whether it has a schedule, which only an explorer follows.
     const SCHEDULED: bool = false;
+
+    /// Whether anything is checked: an input may be no program, or too large for its oracle.
+    fn is_judged(&self) -> bool {
+        true
+    }
 
     /// Carries it out.
     ///

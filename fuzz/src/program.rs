@@ -45,6 +45,13 @@ impl<L: Letter> Program<L> {
         }
         bytes
     }
+
+    /// The Rust expression that makes this.
+    #[must_use]
+    pub fn expression(&self) -> String {
+        let ops: String = self.ops.iter().map(|op| format!("    {},\n", op.source())).collect();
+        format!("Program {{ ops: vec![\n{ops}] }}")
+    }
 }
 
 impl<'a, L: Letter> Arbitrary<'a> for Program<L> {

@@ -29,8 +29,7 @@ impl<L: Theme> Input for Program<L> {
     }
 
     fn source(&self) -> String {
-        let ops: String = self.ops.iter().map(|op| format!("    {},\n", op.source())).collect();
-        format!("Program {{ ops: vec![\n{ops}] }}")
+        self.expression()
     }
 }
 

@@ -3,6 +3,7 @@
 //! The committed corpora hold these, encoded; a test says so. After a change here or in an alphabet write
 //! them anew with `cargo run --example write_corpus`. A name that begins with `found_` is a regression.
 
+mod against_spec;
 mod loop_program;
 mod pipe;
 mod themes;
@@ -29,6 +30,10 @@ pub fn of(target: &str) -> Vec<Seed> {
         "loop_program" => encoded(loop_program::all()),
         "timers" => encoded(themes::timers()),
         "cancel_scopes" => encoded(themes::scopes()),
+        "concurrent_future" => encoded(against_spec::futures()),
+        "chain_graph" => encoded(against_spec::graph()),
+        "executor_life" => encoded(against_spec::pool()),
+        "interleavings" => encoded(against_spec::races()),
         "pipe" => encoded(pipe::all()),
         "canary" => encoded(themes::canary()),
         _ => Vec::new(),

@@ -42,6 +42,10 @@ pub const TARGETS: &[Target] = &[
     Target::new("loop_program", 4),
     Target::new("timers", 2),
     Target::new("cancel_scopes", 3),
+    Target::new("concurrent_future", 2),
+    Target::new("chain_graph", 3),
+    Target::scheduled("executor_life", 2),
+    Target::scheduled("interleavings", 4),
     Target::scheduled("pipe", 2),
     Target { canary: true, ..Target::new("canary", 1) },
 ];

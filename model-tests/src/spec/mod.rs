@@ -55,7 +55,7 @@ mod word;
 pub use check::{Group, Malformed};
 pub use machine::Machine;
 pub use program::Program;
-pub use search::{MAX_STATES, NoOutcomes, Outcomes, outcomes, outcomes_with};
+pub use search::{MAX_STATES, NoOutcomes, Outcomes, outcomes, outcomes_with, outcomes_within};
 pub use seeded::Seeded;
 pub use system::System;
 pub use word::{Cause, NoWord, Outcome, Word};

@@ -31,7 +31,7 @@ pub enum NoOutcomes {
     Malformed(Malformed),
     /// In some interleaving nobody can go on, and it is not over: the way there, and what was logged.
     Stuck(Vec<Step>, Outcome),
-    /// There are more than [`MAX_STATES`].
+    /// There are more than [`MAX_STATES`], or than were asked for.
     TooLarge,
 }
 
@@ -45,9 +45,7 @@ impl fmt::Display for NoOutcomes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NoOutcomes::Malformed(malformed) => malformed.fmt(f),
-            NoOutcomes::TooLarge => {
-                write!(f, "the program has more than {MAX_STATES} states; make it smaller")
-            }
+            NoOutcomes::TooLarge => f.write_str("the program has too many states; make it smaller"),
             NoOutcomes::Stuck(steps, outcome) => {
                 writeln!(f, "nobody can go on; the logs are: {outcome}")?;
                 steps.iter().try_for_each(|step| writeln!(f, "{step}"))
@@ -77,6 +75,18 @@ pub fn outcomes(program: &Program) -> Result<Outcomes, NoOutcomes> {
 /// # Errors
 /// [`NoOutcomes`].
 pub fn outcomes_with(program: &Program, seeded: Option<Seeded>) -> Result<Outcomes, NoOutcomes> {
+    search(program, seeded, MAX_STATES)
+}
+
+/// The same for who has no time: with more than so many states the program counts as too large.
+///
+/// # Errors
+/// [`NoOutcomes`].
+pub fn outcomes_within(program: &Program, most: usize) -> Result<Outcomes, NoOutcomes> {
+    search(program, None, most)
+}
+
+fn search(program: &Program, seeded: Option<Seeded>, most: usize) -> Result<Outcomes, NoOutcomes> {
     let first = Arc::new(System::with_mistake(program, seeded)?);
     // How each state was reached first, and from which.
     let mut known: HashMap<Arc<System>, Option<(usize, Action)>> = HashMap::new();
@@ -101,7 +111,7 @@ pub fn outcomes_with(program: &Program, seeded: Option<Seeded>) -> Result<Outcom
             if known.contains_key(&successor) {
                 continue;
             }
-            if order.len() == MAX_STATES {
+            if order.len() == most {
                 return Err(NoOutcomes::TooLarge);
             }
             let successor = Arc::new(successor);

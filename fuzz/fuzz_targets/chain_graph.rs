@@ -1,0 +1,5 @@
+//! Futures, tasks and cancels over two loops, against the spec; see the library.
+
+#![cfg_attr(fuzzing, no_main)]
+
+loopgate_fuzz::target!(loopgate_fuzz::Program<loopgate_fuzz::GraphOp>);

@@ -1,0 +1,5 @@
+//! A program and a schedule, against the spec; see the library. Needs `--cfg shuttle`.
+
+#![cfg_attr(fuzzing, no_main)]
+
+loopgate_fuzz::target!(loopgate_fuzz::Scheduled<loopgate_fuzz::Races>);
