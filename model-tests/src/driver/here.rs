@@ -80,15 +80,26 @@ impl Here {
         drop(old);
     }
 
-    /// The life of a thread of the program.
-    pub(super) fn live(world: &Arc<World>, thread: u8) {
+    /// The calling thread plays a thread of the program, without its list.
+    pub(super) fn play(world: &Arc<World>, thread: u8) -> Rc<Here> {
         let here = Here::new(world, Log::Thread(thread));
         Here::install(Some(Rc::clone(&here)));
-        let program = Arc::clone(&world.program);
+        here
+    }
+
+    /// It does so no longer: its loops are dropped.
+    pub(super) fn stop_playing(&self) {
+        self.drop_everything();
+        Here::install(None);
+    }
+
+    /// The life of a thread of the program.
+    pub(super) fn live(world: &Arc<World>, thread: u8) {
+        let here = Here::play(world, thread);
+        let program = world.program();
         let ended = here.list(&program.threads[usize::from(thread)]);
         assert!(ended.is_ok(), "a thread's own list does not raise");
-        here.drop_everything();
-        Here::install(None);
+        here.stop_playing();
         drop(here);
         world.ends(thread);
     }
@@ -101,7 +112,7 @@ impl Here {
 
     /// A callback that a loop, a timer or a loop future calls: what it raises is a panic.
     pub(super) fn call(world: &Arc<World>, callback: u8) {
-        let program = Arc::clone(&world.program);
+        let program = world.program();
         let here = Here::current(world);
         let ended = here.list(&program.callbacks[usize::from(callback)]);
         drop((here, program));
@@ -125,7 +136,7 @@ impl Here {
         // It stays until the next: the future's callbacks write there too.
         let here = Here::new(world, Log::Work(work));
         Here::install(Some(Rc::clone(&here)));
-        let program = Arc::clone(&world.program);
+        let program = world.program();
         here.list(&program.works[usize::from(work)])
     }
 
@@ -140,6 +151,11 @@ impl Here {
             }
         }
         Ok(0)
+    }
+
+    /// A loop of this thread.
+    pub(super) fn loop_of(&self, on: u8) -> Option<LocalLoop> {
+        self.loops.borrow()[usize::from(on)].clone()
     }
 
     pub(super) fn log(&self, word: Word) {

@@ -7,13 +7,15 @@
 //! Natively a program takes a clock. On a virtual one time passes when nobody can go on, which makes a
 //! run repeatable; on the real one whatever the machine does decides.
 //!
-//! * `world`: what all threads share; `here`: what one thread has;
+//! * `world`: what all threads share; `here`: what one thread has; `session`: one that is told what to do;
 //! * `ops`, `local`: the operations; `script`: coroutines; `words`: what is written down.
 
 mod here;
 mod local;
 mod ops;
 mod script;
+#[cfg(not(any(loom, shuttle)))]
+mod session;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 mod words;
@@ -26,6 +28,9 @@ use loopgate::Clock;
 use crate::spec::{Outcome, Program};
 use here::Here;
 use world::World;
+
+#[cfg(not(any(loom, shuttle)))]
+pub use session::Session;
 
 /// Runs a program to its end; what it observed.
 ///

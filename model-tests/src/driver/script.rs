@@ -25,7 +25,7 @@ type Ended = Result<Flow, Exception>;
 
 /// The coroutine of that number.
 pub(super) async fn coroutine(world: Arc<World>, number: u8) -> Result<u8, Exception> {
-    let program = Arc::clone(&world.program);
+    let program = world.program();
     // Asked for on the loop's thread, where it runs.
     let here = Here::current(&world);
     let ended = block(&here, &program.coroutines[usize::from(number)]).await;

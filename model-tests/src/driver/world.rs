@@ -13,7 +13,7 @@ use loopgate::{
 };
 
 use super::here::Here;
-use crate::spec::program::{Limit, MAX_LOOPS, MAX_SLOTS, Units, WorkId};
+use crate::spec::program::{Limit, MAX_LOOPS, MAX_SLOTS, Stmt, Units, WorkId};
 use crate::spec::{Outcome, Program, Word};
 
 /// How long one unit of a program's time is.
@@ -30,7 +30,8 @@ pub(super) enum SharedHandle {
 }
 
 pub(super) struct World {
-    pub(super) program: Arc<Program>,
+    /// A session may add coroutines to it.
+    program: Mutex<Arc<Program>>,
     pub(super) clock: Clock,
     pub(super) loops: Slots<LoopHandle>,
     pub(super) futures: Slots<ConcurrentFuture<u8>>,
@@ -100,8 +101,25 @@ impl World {
             threads: program.threads.iter().map(|_| seat()).collect(),
             exceptions: Mutex::default(),
             logs: (0..logs).map(|_| Mutex::default()).collect(),
-            program,
+            program: Mutex::new(program),
         })
+    }
+
+    pub(super) fn program(&self) -> Arc<Program> {
+        Arc::clone(&lock(&self.program))
+    }
+
+    /// A further coroutine; its number.
+    pub(super) fn add_coroutine(&self, script: &[Stmt]) -> u8 {
+        let mut program = lock(&self.program);
+        let coroutines = &mut Arc::make_mut(&mut program).coroutines;
+        coroutines.push(script.to_vec());
+        u8::try_from(coroutines.len() - 1).expect("programs are small")
+    }
+
+    /// What a thread has logged since it was last asked.
+    pub(super) fn take_log(&self, thread: u8) -> Vec<Word> {
+        std::mem::take(&mut *lock(&self.logs[usize::from(thread)]))
     }
 
     /// Begins a thread of the program.
@@ -148,7 +166,7 @@ impl World {
     }
 
     pub(super) fn log_of_work(&self, work: WorkId, word: Word) {
-        let log = self.program.threads.len() + usize::from(work);
+        let log = self.threads.len() + usize::from(work);
         lock(&self.logs[log]).push(word);
     }
 

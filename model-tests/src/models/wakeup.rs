@@ -43,7 +43,11 @@ pub(super) static MODELS: &[Model] = &[
         outcomes: &["seen, no byte", "seen, 1 byte", "slept, 1 byte"],
         spec: Spec::allows(
             &[programs::post_races_sleep],
-            &[("seen, no byte", "ok | ok"), ("seen, 1 byte", "ok | ok"), ("slept, 1 byte", "ok | ok")],
+            &[
+                ("seen, no byte", "ok | ok"),
+                ("seen, 1 byte", "ok | ok"),
+                ("slept, 1 byte", "ok | ok"),
+            ],
         )
         .but_for("whether the loop sleeps, and what is written"),
         body: post_races_spin,

@@ -10,7 +10,6 @@
 //! * `loop_future`: the future of a loop (L);
 //! * `chains`: outcomes and cancels between futures of two loops (C, U);
 //! * `tasks`: coroutines, cancels, timeouts, shields (T, O);
-//! * `executor`: the thread pool, with works that end when they are told to (E);
 //! * `life`: runs, stops, exits, closes of two loops in one thread (S, G).
 //!
 //! Nothing depends on time or on the scheduler: clocks are virtual, and threads are waited for.
@@ -22,9 +21,13 @@
 )]
 #![cfg(not(any(loom, shuttle)))]
 
+mod chains;
 mod concurrent;
+mod dialogue;
+mod life;
 mod loop_future;
 mod memory;
 mod queue;
 mod support;
+mod tasks;
 mod timers;

@@ -36,6 +36,7 @@ const EXPECTED: Expected<'_> = Expected {
     operations: &["call_soon", "post", "cancel", "turn", "close", "new loop"],
     states: &["empty", "queued", "posted", "queued and posted", "closed"],
     impossible: &[("close", &["closed"]), ("turn", &["closed"])],
+    transitions: &[],
     answers: &[
         ("call_soon", &["ok", "loop closed"]),
         ("post", &["ok", "loop closed"]),

@@ -58,6 +58,7 @@ const EXPECTED: Expected<'_> = Expected {
         ("close", &["closed"]),
         ("many, cancelled", &["closed"]),
     ],
+    transitions: &[],
     answers: &[
         ("call_soon", &["ok", "loop closed"]),
         ("call_at", &["ok", "loop closed"]),

@@ -154,7 +154,9 @@ impl System {
                 LocalListener::Callback(callback) => {
                     Act::Push(on, Entry::LoopCallback { callback, of: local })
                 }
-                LocalListener::StopRun(serial) => Act::Push(on, Entry::StopRun(serial)),
+                LocalListener::StopRun(serial) => {
+                    Act::Push(on, Entry::StopRun { serial, of: local })
+                }
                 LocalListener::Copy(future) => {
                     let out = self.local_of(local).future.read().expect("it is done");
                     if at_once {
@@ -227,7 +229,7 @@ impl System {
                 .ready
                 .iter()
                 .chain(state.inbox.iter())
-                .any(|entry| matches!(entry, Entry::LoopCallback { of, .. } if *of == local))
+                .any(|entry| matches!(entry, Entry::LoopCallback { of, .. } | Entry::StopRun { of, .. } if *of == local))
         };
         let awaited = |local: Index| {
             self.now.tasks.iter().flat_map(|task| &task.body).any(|ctl| match ctl {

@@ -67,21 +67,21 @@ impl System {
 
     pub(super) fn abandon_all(&mut self, thread: usize, on: Index) {
         let tasks: Vec<Index> = self.loop_of(on).places.iter().flatten().copied().collect();
-        let acts = tasks.into_iter().flat_map(|task| [Act::Abandon(task), Act::Collect(on)]);
-        self.push_acts(thread, acts);
+        self.push_acts(thread, tasks.into_iter().map(Act::Abandon));
     }
 
     pub(super) fn abandon(&mut self, thread: usize, task: Index) {
         self.drop_body(task);
         self.give_up_place(task);
         let local = self.task_of(task).local;
+        // T-3: what the coroutine let go of is reported before its end is heard of.
+        let mut acts = vec![Act::Collect(self.task_of(task).on)];
         let future = &mut self.local_of(local).future;
         future.mark_retrieved();
         if let Ok(listeners) = future.settle(Out::Exception(Cause::LoopClosed)) {
-            let mut acts = Vec::new();
             self.announce(local, listeners, &mut acts);
-            self.push_acts(thread, acts);
         }
+        self.push_acts(thread, acts);
     }
 
     pub(super) fn drop_parcels(&mut self, thread: usize, on: Index) {

@@ -1,5 +1,7 @@
 //! A program made ready to be run: every operation and every block has a number.
 
+use std::sync::Arc;
+
 use crate::spec::check::Malformed;
 use crate::spec::program::{Awaited, Catch, Op, Program, Raised, Stmt, Units, Value};
 use crate::spec::seeded::Seeded;
@@ -10,12 +12,13 @@ pub(super) type OpId = u16;
 pub(super) type BlockId = u16;
 
 /// A program whose parts are named by numbers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Code {
     ops: Vec<Op>,
     /// Lists of operations: threads, then callbacks, then works.
     lists: Vec<Vec<OpId>>,
-    blocks: Vec<Vec<Line>>,
+    /// Shared by the copies: a block never changes.
+    blocks: Vec<Arc<[Line]>>,
     /// The block of each coroutine.
     scripts: Vec<BlockId>,
     pub(super) threads: usize,
@@ -64,9 +67,16 @@ impl Code {
         Ok(code)
     }
 
-    fn op(&mut self, op: &Op) -> OpId {
+    pub(super) fn op(&mut self, op: &Op) -> OpId {
         self.ops.push(op.clone());
         number(self.ops.len() - 1)
+    }
+
+    /// A further coroutine; its number.
+    pub(super) fn add_script(&mut self, script: &[Stmt]) -> u8 {
+        let block = self.block(script);
+        self.scripts.push(block);
+        u8::try_from(self.scripts.len() - 1).expect("programs are small")
     }
 
     fn block(&mut self, statements: &[Stmt]) -> BlockId {

@@ -12,7 +12,8 @@
 //! * `acts`: what an operation, or an entry, has as its rest;
 //! * `turn`: runs and iterations; `closing`: the end of a loop;
 //! * `coroutine`: a task's step; `awaits`: what it is suspended on; `cancelling`: where its cancel goes;
-//! * `several`: waits for several futures.
+//! * `several`: waits for several futures;
+//! * `told`: one operation after the other, for programs that are drawn as they go.
 
 mod acts;
 mod awaits;
@@ -24,6 +25,7 @@ mod local;
 mod ops;
 mod several;
 mod state;
+mod told;
 mod turn;
 mod view;
 
@@ -41,6 +43,7 @@ use state::{
     Status, TaskState, Thread,
 };
 
+pub use told::TaskView;
 pub use view::{Census, Step};
 
 /// One thread takes a step.

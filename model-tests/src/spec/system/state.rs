@@ -289,7 +289,11 @@ pub(super) enum Entry {
         callback: u8,
         of: Index,
     },
-    StopRun(u8),
+    /// The done-callback of a run, which keeps the outcome alive as others do.
+    StopRun {
+        serial: u8,
+        of: Index,
+    },
 }
 
 /// What a timer does.
@@ -473,4 +477,20 @@ pub(super) struct PoolState {
 pub(super) struct Job {
     pub(super) work: WorkId,
     pub(super) future: Index,
+}
+
+impl Await {
+    /// Its name in the alphabet.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Await::Yield(_) => "yield",
+            Await::Sleep { .. } => "sleep",
+            Await::Future(_) => "future",
+            Await::Local { task: None, .. } => "local",
+            Await::Local { task: Some(_), .. } => "task",
+            Await::Foreign(_) => "foreign",
+            Await::Shield { .. } => "shield",
+            Await::Gather { .. } => "gather",
+        }
+    }
 }

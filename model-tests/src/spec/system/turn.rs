@@ -200,7 +200,7 @@ impl System {
             Entry::Submission { future, coroutine } => self.begin(thread, on, future, coroutine),
             Entry::Parcel(key) => self.open_parcel(thread, on, key),
             Entry::Stop => self.loop_of(on).life.stop(),
-            Entry::StopRun(serial) => {
+            Entry::StopRun { serial, .. } => {
                 let state = self.loop_of(on);
                 if state.runs == serial {
                     state.life.stop();

@@ -46,6 +46,7 @@ const EXPECTED: Expected<'_> = Expected {
     ],
     states: &["pending", "running", "cancelled", "cancelled and ended", "finished"],
     impossible: &[],
+    transitions: &[],
     answers: &[
         ("start", &["true", "false", "refused: cancelled", "refused: too late"]),
         ("set_result", &["ok", "refused: cancelled", "refused: too late"]),

@@ -54,6 +54,7 @@ const EXPECTED: Expected<'_> = Expected {
         "cancelled, loop closed",
     ],
     impossible: &[("turn", CLOSED), ("close", CLOSED)],
+    transitions: &[],
     answers: &[
         ("set_result", &["ok", "refused: cancelled", "refused: too late"]),
         ("set_exception", &["ok", "refused: cancelled", "refused: too late"]),
