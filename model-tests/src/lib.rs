@@ -10,7 +10,8 @@
 //! * [`spec`]: what may happen, as a program: SPEC.md in a form that is executed;
 //! * [`driver`]: runs programs of the spec's alphabet on the kernel;
 //! * `fuzzing`: how the fuzz targets are built and run; `coverage`: which lines of the kernel were run;
-//! * [`conformance`]: the kit that measures any runtime against SPEC.md.
+//! * [`conformance`]: the kit that measures any runtime against SPEC.md;
+//! * [`refinement`]: whether the kernel does all that the spec allows, and nothing else.
 //!
 //! What explores exists only under `cfg(loom)` and, a second time, under `cfg(shuttle)`, which the aliases
 //! `cargo models` and `cargo agree` set. Without them the bodies of the models are run on real threads,
@@ -25,6 +26,7 @@ pub mod harness;
 #[cfg(any(loom, shuttle))]
 pub mod litmus;
 mod models;
+pub mod refinement;
 pub mod spec;
 
 /// Every model that is explored, in the order of the tables: those of the kernel, then those of the

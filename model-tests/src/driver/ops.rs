@@ -141,9 +141,14 @@ impl Here {
                 }));
             }
             Op::OnDone { future: slot, callback } => {
-                let own = Arc::clone(world);
+                // The future is in the world, so its callback must not keep that.
+                let own = Arc::downgrade(world);
                 let work = *lock(&world.works[usize::from(slot)]);
-                future(slot).add_done_callback(move |_| Here::call_done(&own, callback, work));
+                future(slot).add_done_callback(move |_| {
+                    if let Some(world) = own.upgrade() {
+                        Here::call_done(&world, callback, work);
+                    }
+                });
             }
             Op::SetRunning(slot) => {
                 let result = promise(slot).set_running_or_notify_cancel();

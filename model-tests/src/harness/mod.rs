@@ -103,6 +103,8 @@ pub use command::stress;
 pub use command::{cli, suite};
 #[cfg(any(loom, shuttle))]
 pub use explore::failure::panics;
+#[cfg(shuttle)]
+pub(crate) use explore::second::every_outcome;
 pub use model::{Change, Control, ELSEWHERE, Model, Outcome, Row, Spec};
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) use report::{figures::lines, html::escape};

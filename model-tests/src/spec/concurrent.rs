@@ -199,6 +199,11 @@ impl<L> Concurrent<L> {
         }
     }
 
+    /// Forgets how it ended. For seeded mistakes alone.
+    pub(crate) fn reopen(&mut self) {
+        self.phase = Phase::Pending;
+    }
+
     /// The producer begins: true once, false if nobody wants it.
     ///
     /// # Errors

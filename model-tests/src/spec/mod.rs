@@ -6,7 +6,9 @@
 //!   [`wakeup`], [`timers`], [`concurrent`], [`future`], [`chain`], [`executor`], [`awaiting`] (chapter T
 //!   and O, where cancels go), [`scope`], [`event_loop`];
 //! * [`system`]: the chapters put together, which run whole programs step by step;
-//! * [`outcomes`]: everything that a program may come to, by a complete search.
+//! * [`outcomes`]: everything that a program may come to, by a complete search;
+//! * [`properties`]: what holds in every state, for `cargo run --bin spec-search`, and [`Seeded`] mistakes
+//!   that break it.
 //!
 //! Nothing here knows the kernel, or any lock, thread or clock: a step is a function from a state to the
 //! states that are allowed next. What SPEC.md leaves open but a program can see, such as how many turns of
@@ -41,9 +43,12 @@ pub mod future;
 pub mod handle;
 mod machine;
 pub mod program;
+pub mod properties;
 pub mod ready_queue;
 pub mod scope;
 mod search;
+#[cfg(not(any(loom, shuttle)))]
+pub mod searched;
 mod seeded;
 pub mod system;
 #[cfg(test)]
@@ -53,9 +58,12 @@ pub mod wakeup;
 mod word;
 
 pub use check::{Group, Malformed};
+pub use concurrent::Phase;
 pub use machine::Machine;
 pub use program::Program;
-pub use search::{MAX_STATES, NoOutcomes, Outcomes, outcomes, outcomes_with, outcomes_within};
+pub use search::{
+    MAX_STATES, NoOutcomes, Outcomes, always_ends, outcomes, outcomes_with, outcomes_within,
+};
 pub use seeded::Seeded;
 pub use system::System;
 pub use word::{Cause, NoWord, Outcome, Word};

@@ -410,3 +410,29 @@ pub enum Awaited {
     /// Several tasks: `gathered` and their values.
     Gather(Vec<Task>),
 }
+
+impl Program {
+    /// A program of these threads and nothing else.
+    #[must_use]
+    pub fn of(name: &str, threads: Vec<Vec<Op>>) -> Program {
+        Program { version: VERSION, name: name.into(), threads, ..Program::default() }
+    }
+
+    /// The same with these callbacks.
+    #[must_use]
+    pub fn with_callbacks(self, callbacks: Vec<Vec<Op>>) -> Program {
+        Program { callbacks, ..self }
+    }
+
+    /// The same with these coroutines.
+    #[must_use]
+    pub fn with_coroutines(self, coroutines: Vec<Vec<Stmt>>) -> Program {
+        Program { coroutines, ..self }
+    }
+
+    /// The same with these works.
+    #[must_use]
+    pub fn with_works(self, works: Vec<Vec<Op>>) -> Program {
+        Program { works, ..self }
+    }
+}

@@ -140,3 +140,36 @@ fn way_to(
     steps.reverse();
     steps
 }
+
+/// Whether every execution of a program ends: its states, each reached from the one before, are no circle.
+///
+/// # Panics
+/// If the program is malformed.
+#[must_use]
+pub fn always_ends(program: &Program) -> bool {
+    let successors = |state: &System| {
+        let all = state.successors().expect("the program is well-formed");
+        all.into_iter().map(|(_, next)| Arc::new(next)).collect::<Vec<_>>()
+    };
+    let first = Arc::new(System::new(program).expect("the program is well-formed"));
+    // Depth first: a state is open as long as what follows it is looked at.
+    let mut open: HashMap<Arc<System>, bool> = HashMap::from([(Arc::clone(&first), true)]);
+    let mut way = vec![(Arc::clone(&first), successors(&first))];
+    while let Some((state, rest)) = way.last_mut() {
+        let Some(next) = rest.pop() else {
+            open.insert(Arc::clone(state), false);
+            way.pop();
+            continue;
+        };
+        match open.get(&next) {
+            Some(true) => return false,
+            Some(false) => {}
+            None => {
+                open.insert(Arc::clone(&next), true);
+                let rest = successors(&next);
+                way.push((next, rest));
+            }
+        }
+    }
+    true
+}

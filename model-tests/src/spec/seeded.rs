@@ -37,4 +37,36 @@ pub enum Seeded {
     CancelOneStepLate,
     /// The expiry of a timeout takes a foreign cancel for its own.
     ExpirySwallowsCancel,
+    /// A future that is done is completed once more.
+    CompletesTwice,
+    /// A producer's acknowledgement of a cancel is forgotten.
+    NeverAcknowledged,
+    /// A closing loop forgets its tasks.
+    CloseStrandsTasks,
+}
+
+impl Seeded {
+    /// Every mistake.
+    pub const ALL: &[Seeded] = &[
+        Seeded::CallbackTwice,
+        Seeded::TimeoutOverCompletion,
+        Seeded::CancelledWorkNeverEnds,
+        Seeded::CancelledWorkRuns,
+        Seeded::AcceptsAfterClose,
+        Seeded::LosesTheByte,
+        Seeded::HandlerTwice,
+        Seeded::OwnOvertakesPosted,
+        Seeded::ValueAfterCancel,
+        Seeded::SleepsOverMail,
+        Seeded::EarlyTimer,
+        Seeded::CancelledCallbackRuns,
+        Seeded::CloseStrandsPosted,
+        Seeded::ShieldHandsOn,
+        Seeded::CopiesAtOnce,
+        Seeded::CancelOneStepLate,
+        Seeded::ExpirySwallowsCancel,
+        Seeded::CompletesTwice,
+        Seeded::NeverAcknowledged,
+        Seeded::CloseStrandsTasks,
+    ];
 }

@@ -14,6 +14,6 @@ mod finished;
 #[cfg(loom)]
 mod first;
 #[cfg(shuttle)]
-mod second;
+pub(super) mod second;
 #[cfg(shuttle)]
 mod turns;

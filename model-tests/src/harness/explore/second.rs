@@ -5,12 +5,15 @@
 //! them saw what. Where a model is small enough it is also explored without any reduction.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use loopgate::checkers::model::{Assignment, answers_were_cut, most_threads, prepare_open};
+use loopgate::checkers::model::{
+    Assignment, Environment, answers_were_cut, execute, most_threads, prepare_open,
+};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Schedule, Scheduler, Task, TaskId};
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
@@ -94,13 +97,49 @@ fn draw(variant: Variant, tally: &Arc<Mutex<Tally>>) {
 fn run(variant: Variant, scheduler: impl Scheduler + 'static, tally: &Arc<Mutex<Tally>>) {
     prepare_open(variant.environment(), variant.choices());
     begin(&Assignment::default());
+    let tally = Arc::clone(tally);
+    Runner::new(scheduler, config()).run(move || execution(variant, &tally));
+}
+
+/// Everything that may come of a body, over all its interleavings, and how many of those there were.
+///
+/// For bodies that are no models: nobody replays them, and nothing is recorded.
+pub(crate) fn every_outcome<O: Ord + Send + 'static>(
+    environment: Environment,
+    body: impl Fn() -> O + Send + Sync + 'static,
+) -> Result<(BTreeSet<O>, u64), String> {
+    prepare_open(environment, usize::MAX);
+    let tree = Rc::new(RefCell::new(Tree::default()));
+    let walk = Walk { tree: Rc::clone(&tree), left: MOST_EXECUTIONS, wanted: None };
+    let found = Arc::new(Mutex::new((BTreeSet::new(), 0)));
+    let seen = Arc::clone(&found);
+    let explored = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        Runner::new(walk, config()).run(move || {
+            let outcome = execute(&body);
+            let mut found = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            found.0.insert(outcome);
+            found.1 += 1;
+        });
+    }));
+    if let Err(payload) = explored {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+        return Err(text.unwrap_or("it panicked").to_owned());
+    }
+    if !tree.borrow().is_done() {
+        return Err(format!("not finished after {MOST_EXECUTIONS} executions"));
+    }
+    let found = std::mem::take(&mut *found.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(found)
+}
+
+fn config() -> Config {
     let mut config = Config::new();
     config.stack_size = STACK;
     config.failure_persistence = FailurePersistence::None;
     config.max_steps = MaxSteps::FailAfter(MOST_STEPS);
     config.silence_warnings = true;
-    let tally = Arc::clone(tally);
-    Runner::new(scheduler, config).run(move || execution(variant, &tally));
+    config
 }
 
 /// Explores again up to an execution that failed, and writes what was chosen in it.

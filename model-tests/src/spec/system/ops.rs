@@ -151,6 +151,12 @@ impl System {
             }
             Op::SetRunning(future) => {
                 let future = self.promise(thread, future)?;
+                if self.makes(Seeded::NeverAcknowledged)
+                    && self.future_of(future).concurrent.is_cancelled()
+                {
+                    self.log(thread, Word::False);
+                    return Ok(Progress::Made);
+                }
                 let word = self.future_of(future).concurrent.set_running();
                 self.log(thread, word.map_or_else(TooLate::word, Word::of));
             }
@@ -164,6 +170,9 @@ impl System {
             }
             Op::Complete { future, value } => {
                 let future = self.promise(thread, future)?;
+                if self.makes(Seeded::CompletesTwice) {
+                    self.future_of(future).concurrent.reopen();
+                }
                 let won = self.future_of(future).concurrent.complete(Out::Value(value), true);
                 let word = Word::of(won.is_ok());
                 self.tell(thread, won.unwrap_or_default(), Some(word));
@@ -417,7 +426,7 @@ impl System {
 
     pub(super) fn new_future(&mut self, doer: Option<Index>, promise: bool) -> Index {
         let concurrent = Concurrent::default();
-        self.now.futures.push(FutureState { concurrent, doer, promise });
+        self.now.futures.push(FutureState { concurrent, doer, promise, by_hand: promise });
         index(self.now.futures.len() - 1)
     }
 

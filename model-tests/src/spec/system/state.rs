@@ -182,7 +182,9 @@ pub(super) enum Act {
     End(Index, Entry),
     /// A closing loop ends its tasks.
     AbandonAll(Index),
-    /// One of them.
+    /// One of them: its coroutine goes.
+    DropBody(Index),
+    /// And it fails.
     Abandon(Index),
     /// A closing loop lets go of what it kept for foreign work.
     DropParcels(Index),
@@ -350,6 +352,8 @@ pub(super) struct FutureState {
     pub(super) doer: Option<Index>,
     /// The program holds the promise.
     pub(super) promise: bool,
+    /// The program made it by itself: there is no work behind it.
+    pub(super) by_hand: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::spec::concurrent::Phase;
 use crate::spec::program::Future;
 
-use super::state::{Act, Frame, Status};
+use super::state::{Act, Frame, Index, Status};
 use super::{Action, System};
 
 /// What there is at some moment.
@@ -13,6 +13,8 @@ use super::{Action, System};
 pub struct Census {
     /// How each future of a slot stands.
     pub futures: Vec<(Future, Phase)>,
+    /// How those of them stand behind which there is work: of a loop, or of a pool.
+    pub submissions: Vec<Phase>,
     /// Loops that are closed.
     pub closed: Vec<u8>,
     /// Entries that wait in the queues and inboxes of closed loops.
@@ -34,14 +36,17 @@ impl System {
     /// Counts what there is.
     #[must_use]
     pub fn census(&self) -> Census {
-        let futures = self.now.future_slots.iter().enumerate().filter_map(|(slot, future)| {
-            let concurrent = &self.now.futures[usize::from((*future)?)].concurrent;
-            Some((super::index(slot), concurrent.phase()))
+        let slots = self.now.future_slots.iter();
+        let known = |future: Index| &self.now.futures[usize::from(future)];
+        let futures = slots.clone().enumerate().filter_map(|(slot, future)| {
+            Some((super::index(slot), known((*future)?).concurrent.phase()))
         });
+        let works = slots.flatten().filter(|future| !known(**future).by_hand);
         let closed = |on: usize| self.now.loops[on].as_ref().filter(|on| !on.inbox.is_open());
         let closed_loops: Vec<usize> = (0..2).filter(|on| closed(*on).is_some()).collect();
         let live = self.now.threads.iter().enumerate();
         Census {
+            submissions: works.map(|future| known(*future).concurrent.phase()).collect(),
             futures: futures.collect(),
             queued_when_closed: closed_loops
                 .iter()
