@@ -58,7 +58,6 @@ impl System {
             | Act::DropRest(_)
             | Act::Collect(_)
             | Act::AbandonAll(_)
-            | Act::DropBody(_)
             | Act::Abandon(_)
             | Act::DropParcels(_) => true,
             Act::Tell(listener) => matches!(listener, Listener::Callback(_)),
@@ -159,7 +158,6 @@ impl System {
             Act::CloseGate(on) => self.close_gate(thread, on),
             Act::End(on, entry) => self.end_entry(thread, on, entry),
             Act::AbandonAll(on) => self.abandon_all(thread, on),
-            Act::DropBody(task) => self.drop_body(task),
             Act::Abandon(task) => self.abandon(thread, task),
             Act::DropParcels(on) => self.drop_parcels(thread, on),
             Act::DropRest(on) => self.drop_rest(on),

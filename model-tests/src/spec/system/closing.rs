@@ -70,17 +70,11 @@ impl System {
             return;
         }
         let tasks: Vec<Index> = self.loop_of(on).places.iter().flatten().copied().collect();
-<<<<<<< HEAD
         self.push_acts(thread, tasks.into_iter().map(Act::Abandon));
-=======
-        let acts = tasks.into_iter().flat_map(|task| {
-            [Act::DropBody(task), Act::Collect(on), Act::Abandon(task), Act::Collect(on)]
-        });
-        self.push_acts(thread, acts);
->>>>>>> aac31ba (Spec: properties over every state of bounded configurations, and the mistakes that break them)
     }
 
     pub(super) fn abandon(&mut self, thread: usize, task: Index) {
+        self.drop_body(task);
         self.give_up_place(task);
         let local = self.task_of(task).local;
         // T-3: what the coroutine let go of is reported before its end is heard of.

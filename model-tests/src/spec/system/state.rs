@@ -182,9 +182,7 @@ pub(super) enum Act {
     End(Index, Entry),
     /// A closing loop ends its tasks.
     AbandonAll(Index),
-    /// One of them: its coroutine goes.
-    DropBody(Index),
-    /// And it fails.
+    /// One of them.
     Abandon(Index),
     /// A closing loop lets go of what it kept for foreign work.
     DropParcels(Index),
