@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo bench -p loopgate-benches -- --quick    # the table, in a few minutes
-//! cargo bench -p loopgate-benches               # more sizes, more rounds, Python's loops as well
+//! cargo bench -p loopgate-benches               # more sizes, more rounds
 //! cargo bench -p loopgate-benches -- 'W5'       # the rows whose name has it
 //! cargo bench -p loopgate-benches -- 'W5' --only loopgate --rounds 50    # for a profile
 //! cargo bench -p loopgate-benches -- --test     # each once, nothing measured

@@ -5,7 +5,7 @@ use crate::rows::Role;
 use crate::sample::{median, quantile};
 
 /// The columns of peers; `+mpsc` and `-noio` variants share that of their runtime, the quicker one counts.
-const PEERS: [&str; 7] = ["tokio", "smol", "futures", "monoio", "glommio", "asyncio", "uvloop"];
+const PEERS: [&str; 5] = ["tokio", "smol", "futures", "monoio", "glommio"];
 
 /// One competitor's medians, over rounds.
 struct Column<'a> {
