@@ -411,8 +411,11 @@ fn c1_chains_behave_as_the_spec() {
 
 //= SPEC.md#t-3
 //= type=test
+//# A coroutine MUST be dropped before its outcome can be observed.
 //= SPEC.md#l-5
 //= type=test
+//# An exception that nobody retrieved MUST be reported to the exception handler when the last
+//# handle of its future is dropped.
 #[test]
 fn t3_what_a_closing_loop_drops_is_reported_before_the_submitter_hears() {
     let turn = || Operation::Tell(Op::RunOnce { on: 1, sleep: Sleep::Zero });

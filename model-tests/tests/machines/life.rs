@@ -193,24 +193,40 @@ fn until_complete() -> BoxedStrategy<Operation> {
 
 //= SPEC.md#s-1
 //= type=test
+//# `stop` MUST let the running batch end, leave what it scheduled queued for the next run, and be
+//# consumed by the run that it ends.
 //= SPEC.md#s-2
 //= type=test
+//# A stop requested while the loop does not run MUST make the next run return after one iteration.
 //= SPEC.md#s-3
 //= type=test
+//# Running a loop that runs, or while another loop runs in the same thread, MUST be refused and
+//# MUST change nothing.
 //= SPEC.md#s-4
 //= type=test
+//# `run_until_complete` MUST return the outcome, or an error if the loop was stopped first, and
+//# MUST leave nothing behind that stops a later run.
 //= SPEC.md#s-5
 //= type=test
+//# `run_once` MUST run one iteration, sleeping no longer than its timeout.
 //= SPEC.md#s-6
 //= type=test
+//# `close` MUST be refused while the loop runs, MUST be idempotent, and MUST drop all queued work,
+//# timers and tasks.
 //= SPEC.md#s-8
 //= type=test
+//# After close every operation that would schedule work MUST be refused with `LoopClosed`.
 //= SPEC.md#s-9
 //= type=test
+//# An exit request MUST leave the run at once, after the future of the work that raised it is done,
+//# with the rest of the batch still queued in order.
 //= SPEC.md#g-2
 //= type=test
+//# `stop` from any thread MUST wake the loop and MUST end the run after the batch in which it is
+//# reached.
 //= SPEC.md#g-3
 //= type=test
+//# `is_running` and `is_closed` MUST answer for the moment of the call, from any thread.
 #[test]
 fn s1_loops_live_as_the_spec_says() {
     run::<Machine<Life>>(&SUITE);
@@ -219,6 +235,8 @@ fn s1_loops_live_as_the_spec_says() {
 
 //= SPEC.md#l-5
 //= type=test
+//# An exception that nobody retrieved MUST be reported to the exception handler when the last
+//# handle of its future is dropped.
 #[test]
 fn l5_the_done_callback_of_a_run_that_was_left_keeps_the_outcome_alive() {
     let callback = 5;
