@@ -40,3 +40,61 @@ fn every_profile_is_read() {
     }
     assert!(count >= 2);
 }
+
+/// Rows of COVERAGE.md: what is covered, under its heading, and by what.
+fn coverage() -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(kit().join("COVERAGE.md")).unwrap();
+    let mut heading = String::new();
+    let mut rows = Vec::new();
+    for line in text.lines() {
+        if let Some(next) = line.strip_prefix("## ") {
+            heading = next.to_owned();
+        }
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let ["", what, by, ""] = cells[..] else { continue };
+        if what.starts_with("---") || by.starts_with("vectors, or") {
+            continue;
+        }
+        let what = what.trim_matches('`');
+        rows.push((format!("{heading}.{what}"), by.to_owned()));
+    }
+    rows
+}
+
+#[test]
+fn every_test_of_cpython_is_accounted_for() {
+    let names = include_str!("../../conformance/cpython_tests.txt");
+    let rows = coverage();
+    let count = names.lines().count();
+    assert!(count > 250, "only {count} tests are listed");
+    for name in names.lines() {
+        let found = rows.iter().filter(|(what, by)| what == name && !by.is_empty()).count();
+        assert_eq!(found, 1, "COVERAGE.md has {found} rows for {name}");
+    }
+    let own = rows.iter().filter(|(what, _)| what.contains(".test_")).count();
+    assert_eq!(own, count, "COVERAGE.md has rows for tests that are not listed");
+}
+
+#[test]
+fn every_vector_that_stands_for_something_exists() {
+    let vectors: Vec<String> = read_all(&kit().join("vectors"))
+        .unwrap()
+        .into_iter()
+        .map(|vector| vector.map_or_else(|none| none.name, |vector| vector.name))
+        .collect();
+    let mut named = 0;
+    for (what, by) in coverage() {
+        if !by.starts_with('`') {
+            continue;
+        }
+        for name in by.split(", ").map(|name| name.trim_matches('`')) {
+            let exists = match name.strip_suffix('*') {
+                Some(family) => vectors.iter().any(|vector| vector.starts_with(family)),
+                None => vectors.iter().any(|vector| vector == name),
+            };
+            assert!(exists, "{what} names {name}, and there is no such vector");
+            named += 1;
+        }
+    }
+    assert!(named > 200, "only {named} vectors are named");
+}
