@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::fault::Fault;
 
-/// What neither a build nor a check reads.
+/// Folders that neither a build nor a check reads, outside of `src`.
 const SKIPPED: [&str; 6] = ["target", "corpus", "artifacts", "coverage", "faults", "replays"];
 
 /// The sources of a checkout, by path.
@@ -32,8 +32,8 @@ fn walk(folder: &Path, name: &str, files: &mut Sources) -> io::Result<()> {
         let Ok(file) = entry.file_name().into_string() else { continue };
         let path = if name.is_empty() { file.clone() } else { format!("{name}/{file}") };
         let kind = entry.file_type()?;
-        // The command's own sources are in a folder of that name.
-        let skipped = SKIPPED.contains(&&*file) && !name.ends_with("/bin");
+        // Sources may be in folders of these names.
+        let skipped = SKIPPED.contains(&&*file) && !name.split('/').any(|part| part == "src");
         if kind.is_dir() && !skipped && (!file.starts_with('.') || file == ".cargo") {
             walk(&entry.path(), &path, files)?;
         } else if kind.is_file() && !file.starts_with('.') || path == ".cargo/config.toml" {
