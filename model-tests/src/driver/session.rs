@@ -12,7 +12,7 @@ use crate::spec::{Program, Word};
 
 /// A program of one thread, which the calling thread plays, in virtual time. One at a time on a thread.
 ///
-/// The spec's side of it is [`System::carry_out`](crate::spec::System::tell).
+/// The spec's side of it is [`System::carry_out`](crate::spec::System::carry_out).
 ///
 /// ```
 /// use loopgate_model_tests::driver::Session;

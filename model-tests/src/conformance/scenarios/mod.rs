@@ -1,7 +1,7 @@
 //! The scenarios: what the committed vectors are made of, a file a chapter of SPEC.md.
 //!
 //! A scenario is a program and what it asks; what is allowed is computed. To keep programs short, the
-//! words of [`words`] name things by one number: loop 0, and for the slot that is filled the number of the
+//! words of `words` name things by one number: loop 0, and for the slot that is filled the number of the
 //! callback, coroutine or work.
 
 mod chain;
