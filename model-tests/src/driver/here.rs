@@ -154,6 +154,7 @@ impl Here {
     }
 
     /// A loop of this thread.
+    #[cfg(not(any(loom, shuttle)))]
     pub(super) fn loop_of(&self, on: u8) -> Option<LocalLoop> {
         self.loops.borrow()[usize::from(on)].clone()
     }

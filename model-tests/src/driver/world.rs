@@ -13,7 +13,7 @@ use loopgate::{
 };
 
 use super::here::Here;
-use crate::spec::program::{Limit, MAX_LOOPS, MAX_SLOTS, Stmt, Units, WorkId};
+use crate::spec::program::{Limit, MAX_LOOPS, MAX_SLOTS, Units, WorkId};
 use crate::spec::{Outcome, Program, Word};
 
 /// How long one unit of a program's time is.
@@ -110,7 +110,8 @@ impl World {
     }
 
     /// A further coroutine; its number.
-    pub(super) fn add_coroutine(&self, script: &[Stmt]) -> u8 {
+    #[cfg(not(any(loom, shuttle)))]
+    pub(super) fn add_coroutine(&self, script: &[crate::spec::program::Stmt]) -> u8 {
         let mut program = lock(&self.program);
         let coroutines = &mut Arc::make_mut(&mut program).coroutines;
         coroutines.push(script.to_vec());
@@ -118,6 +119,7 @@ impl World {
     }
 
     /// What a thread has logged since it was last asked.
+    #[cfg(not(any(loom, shuttle)))]
     pub(super) fn take_log(&self, thread: u8) -> Vec<Word> {
         std::mem::take(&mut *lock(&self.logs[usize::from(thread)]))
     }
