@@ -113,6 +113,8 @@ struct Accounts {
     ran: Vec<Post>,
     /// Posters that have not ended.
     busy: Option<NonZero<usize>>,
+    /// Nobody runs the loop any more, so nobody mends its pipe either.
+    over: bool,
 }
 
 type Shared = Arc<Mutex<Accounts>>;
@@ -135,6 +137,7 @@ fn body(posters: &[Vec<PosterOp>]) {
     while accounts.lock().busy.is_some() {
         event_loop.run_forever().expect("a run that is stopped");
     }
+    accounts.lock().over = true;
     threads.into_iter().for_each(|thread| thread.join().expect("a poster does not panic"));
     // What came between the last stop and the last poster's end.
     while event_loop.poll_timeout().is_some_and(|timeout| timeout.is_zero()) {
@@ -181,7 +184,7 @@ impl Poster {
         let last = accounts.busy.is_none();
         drop(accounts);
         if last {
-            while !self.stop() {}
+            while !self.stop() && !self.accounts.lock().over {}
         }
     }
 

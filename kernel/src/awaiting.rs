@@ -55,7 +55,7 @@ pub(crate) struct CancelPort {
     pending: RefCell<Option<Cancelled>>,
     /// By registration; in the order in which they were offered.
     delivered: RefCell<Vec<(u64, Cancelled)>>,
-    /// A cancel was received in this step, by whatever awaitable.
+    /// The latest cancel was received in this step, by whatever awaitable.
     received: Cell<bool>,
     /// A cancel came during this step: what was polled before it has yet to be asked.
     fresh: Cell<bool>,
@@ -132,6 +132,8 @@ impl CancelPort {
 
     /// Offers the cancel to whatever the task is suspended on; true if something took it.
     pub(crate) fn offer(&self, cancelled: &Cancelled) -> bool {
+        // That one before it was received says nothing of this one.
+        self.received.set(false);
         // A target may wake the task and so reach this port again: no borrow is held meanwhile.
         let mut targets = self.targets.borrow().clone();
         targets.retain(|registration| {

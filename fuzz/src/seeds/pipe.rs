@@ -52,5 +52,9 @@ pub(super) fn all() -> Vec<(&'static str, Scheduled<HostilePipe>)> {
                 &[1, 2, 170, 1, 0, 85, 2, 1, 204, 0, 1, 51, 2],
             ),
         ),
+        (
+            "found_a_stop_when_nobody_runs_the_loop",
+            input(1, [nobody.clone(), nobody.clone(), nobody], &[158, 116, 127, 0, 0, 1]),
+        ),
     ]
 }

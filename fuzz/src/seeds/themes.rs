@@ -114,6 +114,22 @@ pub(super) fn scopes() -> Named<ScopeOp> {
             ],
         ),
         (
+            "found_a_second_cancel_in_one_step",
+            vec![
+                ScopeOp::Start(both(
+                    ScopeBody::Swallow(Millis(9), 0),
+                    both(
+                        ScopeBody::Cancel(NEWEST),
+                        ScopeBody::Timeout(Millis(9), Box::new(ScopeBody::Return)),
+                    ),
+                )),
+                ScopeOp::RunOnce(Millis(0)),
+                ScopeOp::Cancel(NEWEST),
+                ScopeOp::RunUntilIdle,
+                ScopeOp::Read(NEWEST),
+            ],
+        ),
+        (
             "a_shield_and_a_wait_for_of_one_task",
             vec![
                 ScopeOp::Start(ScopeBody::Finally(

@@ -95,6 +95,43 @@ fn t11_a_received_cancel_does_not_count_again() {
     assert_eq!(task.result().unwrap(), 3);
 }
 
+//= SPEC.md#t-11
+//= type=test
+//# A cancel that nobody received before the coroutine returned a value MUST make the task
+//# cancelled; if it returned an exception the exception stands.
+#[test]
+fn t11_a_cancel_received_in_the_same_step_does_not_stand_for_a_later_one() {
+    /// Takes a cancel, and asks for another.
+    async fn again() {
+        assert!(sleep(secs(9)).await.is_err());
+        assert!(current_task().unwrap().cancel());
+    }
+    let bodies: [(&str, Boxed<i32>); 2] = [
+        (
+            "handed to a scope that ends",
+            Box::pin(async {
+                again().await;
+                timeout(secs(9), async { Ok(3) }).await
+            }),
+        ),
+        (
+            "on its way to an awaitable that is gone",
+            Box::pin(async {
+                let takes = async {
+                    again().await;
+                    Ok(3)
+                };
+                first(takes, async { sleep(secs(9)).await.map(|()| 4) }).await
+            }),
+        ),
+    ];
+    for (name, body) in bodies {
+        let (event_loop, task) = cancelled_once(body);
+        run_dry(&event_loop);
+        assert!(task.cancelled(), "{name}: {task:?}");
+    }
+}
+
 //= SPEC.md#t-12
 //= type=test
 //# `uncancel` MUST lower `cancelling`, not below zero, and at zero MUST withdraw a cancel that was
