@@ -281,9 +281,11 @@ impl LocalLoop {
             let ended = chain::concurrent_to_loop(&core, pool.ended(), hold)?;
             let Some(timeout) = timeout else { return ended.await };
             match within(timeout, ended).await {
-                Err(error) if error.is::<TimeoutError>() => {
-                    Err(ShutdownError::TimedOut { workers: pool.workers() }.into())
-                }
+                Err(error) if error.is::<TimeoutError>() => match pool.workers() {
+                    // The last one has ended, and was about to say so when the time was up.
+                    0 => Ok(()),
+                    workers => Err(ShutdownError::TimedOut { workers }.into()),
+                },
                 result => result,
             }
         }

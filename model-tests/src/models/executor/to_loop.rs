@@ -311,7 +311,9 @@ fn default_shutdown(limited: bool) -> Outcome {
     assert_eq!(event_loop.run_until_complete(work).expect("queued work is done"), 1);
     match result {
         Ok(()) => "ended".into(),
-        Err(why) if why.is::<ShutdownError>() => "timed out".into(),
-        Err(other) => panic!("{other}"),
+        Err(why) => match why.downcast_ref() {
+            Some(ShutdownError::TimedOut { workers: 1 }) => "timed out".into(),
+            _ => panic!("{why}"),
+        },
     }
 }
