@@ -1,9 +1,13 @@
-//! For checkers only: invariants of the representation, what a loop holds, and a pipe that can be broken on purpose.
+//! For checkers only: invariants of the representation, what a loop or a pool holds, and a pipe that can be broken on
+//! purpose.
 //!
 //! Behind the feature `checkers`. Not part of the public promise: it may change in any release.
 
 use crate::concurrent::ConcurrentFuture;
+use crate::core::DefaultExecutor;
 use crate::event_loop::LocalLoop;
+use crate::executor::{PoolShared, ThreadPoolExecutor};
+use crate::primitives::Arc;
 
 pub use crate::primitives::checked as model;
 
@@ -29,6 +33,57 @@ pub fn census(local: &LocalLoop) -> Census {
         timers: core.queue.timer_count(),
         tasks: core.tasks.borrow().len(),
         parcels: core.parcels.borrow().len(),
+    }
+}
+
+/// What a thread pool holds, in numbers.
+///
+/// A worker that is not idle runs a function of the program's, or is on its way to look for work or to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolCensus {
+    /// Work that nobody has picked up, also if its future is cancelled.
+    pub queued: usize,
+    /// Workers that have not ended.
+    pub workers: usize,
+    /// Workers that wait for work.
+    pub idle: usize,
+}
+
+/// A view of a thread pool that outlives it, and does not keep it open.
+pub struct PoolWatch(Arc<PoolShared>);
+
+impl std::fmt::Debug for PoolWatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("PoolWatch").field(&self.census()).finish()
+    }
+}
+
+impl PoolWatch {
+    /// Counts what the pool holds.
+    #[must_use]
+    pub fn census(&self) -> PoolCensus {
+        let [queued, workers, idle] = self.0.counts();
+        PoolCensus { queued, workers, idle }
+    }
+
+    /// As [`ThreadPoolExecutor::ended`].
+    pub fn ended(&self) -> ConcurrentFuture<()> {
+        self.0.ended()
+    }
+}
+
+/// A view of the pool.
+#[must_use]
+pub fn watch_pool(pool: &ThreadPoolExecutor) -> PoolWatch {
+    PoolWatch(pool.shared())
+}
+
+/// A view of the thread pool that the loop has made for work without an executor, while it has one.
+#[must_use]
+pub fn watch_default_pool(local: &LocalLoop) -> Option<PoolWatch> {
+    match &*local.core().executor.borrow() {
+        DefaultExecutor::Pool(pool) => Some(watch_pool(pool)),
+        _ => None,
     }
 }
 

@@ -5,6 +5,8 @@
 
 mod thread_pool;
 
+#[cfg(feature = "checkers")]
+pub(crate) use thread_pool::Shared as PoolShared;
 pub use thread_pool::{ShutdownError, ThreadPoolBuilder, ThreadPoolError, ThreadPoolExecutor};
 
 use std::fmt;

@@ -217,7 +217,7 @@ impl Checked for State {
     }
 }
 
-struct Shared {
+pub(crate) struct Shared {
     id: u64,
     state: Mutex<State>,
     work: Condvar,
@@ -310,6 +310,27 @@ impl ThreadPoolExecutor {
             // A worker never unwinds: functions and initializers are caught.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(feature = "checkers")]
+impl ThreadPoolExecutor {
+    /// What the pool's threads share; it does not keep the pool open.
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+}
+
+#[cfg(feature = "checkers")]
+impl Shared {
+    /// How much is queued, and how many workers there are and wait.
+    pub(crate) fn counts(&self) -> [usize; 3] {
+        let state = self.state.lock();
+        [state.queue.len(), state.workers, state.idle]
+    }
+
+    pub(crate) fn ended(&self) -> ConcurrentFuture<()> {
+        self.ended.clone()
     }
 }
 

@@ -93,6 +93,24 @@ impl<W> Pool<W> {
         self.mode != Mode::Open && self.workers == 0
     }
 
+    /// At most so many workers.
+    #[must_use]
+    pub fn limit(&self) -> u8 {
+        self.limit
+    }
+
+    /// Workers that have not ended.
+    #[must_use]
+    pub fn workers(&self) -> u8 {
+        self.workers
+    }
+
+    /// Workers that wait.
+    #[must_use]
+    pub fn idle(&self) -> u8 {
+        self.idle
+    }
+
     /// Whether a worker that waits has a reason to look.
     #[must_use]
     pub fn calls(&self) -> bool {

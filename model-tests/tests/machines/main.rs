@@ -10,7 +10,8 @@
 //! * `loop_future`: the future of a loop (L);
 //! * `chains`: outcomes and cancels between futures of two loops (C, U);
 //! * `tasks`: coroutines, cancels, timeouts, shields (T, O);
-//! * `life`: runs, stops, exits, closes of two loops in one thread (S, G).
+//! * `life`: runs, stops, exits, closes of two loops in one thread (S, G);
+//! * `executor`: pools of threads, a program's own and a loop's (E, U-4, C-10).
 //!
 //! Nothing depends on time or on the scheduler: clocks are virtual, and threads are waited for.
 
@@ -24,6 +25,7 @@
 mod chains;
 mod concurrent;
 mod dialogue;
+mod executor;
 mod life;
 mod loop_future;
 mod memory;
