@@ -8,7 +8,6 @@ answer is this driver's own (whether cancelling a handle prevented its callback)
 import asyncio
 import concurrent.futures
 import gc
-import inspect
 import random
 import threading
 import time
@@ -537,9 +536,10 @@ class Execution:
 
     def op_run_until_complete(self, on, coroutine):
         script = self.coroutine(coroutine)
+        # Not so if an exit leaves the run before its first step, which stays queued.
+        refused = self.loops[on].is_closed() or asyncio._get_running_loop() is not None
         self.run_loop(lambda: f"value {self.loops[on].run_until_complete(script)}")
-        if inspect.getcoroutinestate(script) == inspect.CORO_CREATED:
-            # The loop has refused it.
+        if refused:
             script.close()
 
     def op_run_once(self, on, sleep="zero"):

@@ -51,6 +51,7 @@
 //! `process` and [`wire`] talk to a driver, `suite` judges, `report` tells.
 
 pub mod command;
+pub mod differential;
 mod process;
 mod profile;
 pub mod report;
@@ -64,6 +65,6 @@ pub mod wire;
 pub use process::Process;
 pub use profile::{Deviation, Profile, Shows, operations};
 pub use runtime::{Failure, Identity, Logs, Request, Runtime, line, logs};
-pub use suite::{Judgement, Report, Suite, Verdict};
+pub use suite::{Judgement, Report, Suite, Verdict, lines_of};
 pub use vector::{NoVector, Vector, read_all};
 pub use wire::serve;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::profile::{Profile, Shows};
 use super::runtime::{Failure, Identity, Logs, Request, Runtime, line};
 use super::vector::{NoVector, Vector};
+use crate::spec::Program;
 
 /// How vectors are run.
 #[derive(Clone, Copy, Debug)]
@@ -181,7 +182,7 @@ impl Run<'_> {
             vector: vector.name.clone(),
             clauses: vector.clauses.clone(),
             about: vector.about.clone(),
-            program: program_lines(vector),
+            program: lines_of(&vector.program),
             allowed: vector.allowed.len(),
             judgement,
         }
@@ -271,8 +272,9 @@ struct Observed {
     what: String,
 }
 
-fn program_lines(vector: &Vector) -> Vec<String> {
-    let program = &vector.program;
+/// Each list of a program on a line.
+#[must_use]
+pub fn lines_of(program: &Program) -> Vec<String> {
     let mut lines = Vec::new();
     let mut add = |name: &str, number: usize, parts: Vec<String>| {
         lines.push(format!("{name} {number}: {}", parts.join("  ")));

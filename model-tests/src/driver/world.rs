@@ -155,7 +155,8 @@ impl World {
             }
         }
         for pool in &self.pools {
-            let pool = lock(pool).take();
+            // It stays in its slot: work that still runs may name it.
+            let pool = lock(pool).clone();
             if let Some(pool) = pool {
                 pool.shutdown(true, false).expect("this is no worker");
             }

@@ -139,10 +139,31 @@ impl Levels {
         self.offer(0)
     }
 
+    /// The task is cancelled while it runs, and is to hear of it at its next suspension.
+    pub fn cancel_at_next_suspension(&mut self) {
+        for scope in &mut self.scopes {
+            scope.foreign = true;
+        }
+        self.innermost().set_pending();
+    }
+
     /// The time of a scope is up.
     pub fn expire(&mut self, scope: usize) -> Offer {
         self.scopes[scope - 1].expired = true;
         self.offer(scope)
+    }
+
+    /// What is pending where the coroutine is drops nothing in this step.
+    pub fn keep_pending(&mut self) {
+        let port = self.innermost();
+        port.fresh |= port.pending;
+    }
+
+    /// Offers what is pending where the coroutine has just suspended.
+    pub fn offer_pending(&mut self) -> Option<Offer> {
+        let innermost = self.ports.len() - 1;
+        let port = &mut self.ports[innermost];
+        (port.registered && port.take_pending()).then(|| self.offer(innermost))
     }
 
     /// Offers a cancel at a level.
@@ -230,6 +251,12 @@ impl Levels {
         self.scopes[scope - 1].polled = true;
         self.ports[scope].begin_step();
         offer
+    }
+
+    /// Whether the innermost awaitable has suspended.
+    #[must_use]
+    pub fn is_registered(&self) -> bool {
+        self.ports.last().is_some_and(|port| port.registered)
     }
 
     /// The innermost awaitable is polled.

@@ -8,7 +8,8 @@
 //! * [`system`]: the chapters put together, which run whole programs step by step;
 //! * [`outcomes`]: everything that a program may come to, by a complete search;
 //! * [`properties`]: what holds in every state, for `cargo run --bin spec-search`, and [`Seeded`] mistakes
-//!   that break it.
+//!   that break it;
+//! * [`Habits`]: what asyncio does instead.
 //!
 //! Nothing here knows the kernel, or any lock, thread or clock: a step is a function from a state to the
 //! states that are allowed next. What SPEC.md leaves open but a program can see, such as how many turns of
@@ -40,6 +41,7 @@ pub mod concurrent;
 pub mod event_loop;
 pub mod executor;
 pub mod future;
+mod habits;
 pub mod handle;
 mod machine;
 pub mod program;
@@ -59,10 +61,12 @@ mod word;
 
 pub use check::{Group, Malformed};
 pub use concurrent::Phase;
+pub use habits::{Habit, Habits};
 pub use machine::Machine;
 pub use program::Program;
 pub use search::{
-    MAX_STATES, NoOutcomes, Outcomes, always_ends, outcomes, outcomes_with, outcomes_within,
+    MAX_STATES, NoOutcomes, Outcomes, always_ends, outcomes, outcomes_of, outcomes_with,
+    outcomes_within,
 };
 pub use seeded::Seeded;
 pub use system::System;

@@ -75,7 +75,7 @@ pub fn outcomes(program: &Program) -> Result<Outcomes, NoOutcomes> {
 /// # Errors
 /// [`NoOutcomes`].
 pub fn outcomes_with(program: &Program, seeded: Option<Seeded>) -> Result<Outcomes, NoOutcomes> {
-    search(program, seeded, MAX_STATES)
+    outcomes_of(System::with_mistake(program, seeded)?, MAX_STATES)
 }
 
 /// The same for who has no time: with more than so many states the program counts as too large.
@@ -83,11 +83,18 @@ pub fn outcomes_with(program: &Program, seeded: Option<Seeded>) -> Result<Outcom
 /// # Errors
 /// [`NoOutcomes`].
 pub fn outcomes_within(program: &Program, most: usize) -> Result<Outcomes, NoOutcomes> {
-    search(program, None, most)
+    outcomes_of(System::new(program)?, most)
 }
 
-fn search(program: &Program, seeded: Option<Seeded>, most: usize) -> Result<Outcomes, NoOutcomes> {
-    let first = Arc::new(System::with_mistake(program, seeded)?);
+/// Everything that a system may come to, with at most so many states.
+///
+/// # Errors
+/// [`NoOutcomes`].
+pub fn outcomes_of(first: System, most: usize) -> Result<Outcomes, NoOutcomes> {
+    if let Some(found) = straight(&first, most)? {
+        return Ok(found);
+    }
+    let first = Arc::new(first);
     // How each state was reached first, and from which.
     let mut known: HashMap<Arc<System>, Option<(usize, Action)>> = HashMap::new();
     let mut order = vec![Arc::clone(&first)];
@@ -123,6 +130,25 @@ fn search(program: &Program, seeded: Option<Seeded>, most: usize) -> Result<Outc
     }
     found.states = order.len();
     Ok(found)
+}
+
+/// The same of a system in which there is never a choice, without remembering where it has been.
+fn straight(first: &System, most: usize) -> Result<Option<Outcomes>, NoOutcomes> {
+    // Longer than any program that ends.
+    const LONGEST: usize = 10_000;
+    let mut state = first.clone();
+    for depth in 0..most.min(LONGEST) {
+        let mut successors = state.successors()?;
+        match successors.pop() {
+            None if state.is_over() => {
+                let allowed = BTreeSet::from([state.outcome()]);
+                return Ok(Some(Outcomes { allowed, states: depth + 1, depth }));
+            }
+            Some((_, next)) if successors.is_empty() => state = next,
+            _ => break,
+        }
+    }
+    Ok(None)
 }
 
 /// The steps from the beginning to a state.

@@ -45,6 +45,44 @@ impl<E> Timers<E> {
         due.then(|| self.line.remove(0).1)
     }
 
+    /// Sets a timer of a heap that knows nothing but deadlines, as Python's `heapq` is.
+    pub fn push_on_heap(&mut self, when: Units, timer: E) {
+        self.line.push((when, timer));
+        self.rise(0, self.line.len() - 1);
+    }
+
+    /// Takes the first out of such a heap, if its deadline has come.
+    pub fn pop_due_from_heap(&mut self, now: Units) -> Option<E> {
+        if self.line.first().is_none_or(|(when, _)| *when > now) {
+            return None;
+        }
+        let first = self.line.swap_remove(0);
+        let mut place = 0;
+        // The gap goes down to a leaf, and what fills it up again.
+        while let Some(left) = self.line.get(2 * place + 1) {
+            let right = self.line.get(2 * place + 2);
+            let child = 2 * place + 1 + usize::from(right.is_some_and(|right| right.0 <= left.0));
+            self.line.swap(place, child);
+            place = child;
+        }
+        if place < self.line.len() {
+            self.rise(0, place);
+        }
+        Some(first.1)
+    }
+
+    /// A timer goes up as long as the one above it is later.
+    fn rise(&mut self, top: usize, mut place: usize) {
+        while place > top {
+            let above = (place - 1) / 2;
+            if self.line[above].0 <= self.line[place].0 {
+                break;
+            }
+            self.line.swap(above, place);
+            place = above;
+        }
+    }
+
     /// The earliest deadline.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Units> {

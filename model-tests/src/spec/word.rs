@@ -100,6 +100,62 @@ pub enum Word {
 }
 
 impl Word {
+    /// The kinds of words: each without its numbers, and an exception that is an answer by its name.
+    pub const KINDS: &[&str] = &[
+        "ok",
+        "true",
+        "false",
+        "none",
+        "continue",
+        "stop",
+        "pending",
+        "timed out",
+        "would deadlock",
+        "invalid, cancelled",
+        "invalid, finished",
+        "empty set",
+        "mark",
+        "value",
+        "reported",
+        "caught",
+        "count",
+        "completed",
+        "unfinished",
+        "done",
+        "gathered",
+        "raised",
+        "exit",
+        "cancelled",
+        "timeout",
+        "loop closed",
+        "broken promise",
+        "broken pool",
+        "shut down",
+        "zero workers",
+        "own worker",
+        "awaits itself",
+        "foreign loop",
+        "other coroutine",
+        "stopped early",
+        "already running",
+        "other loop running",
+        "not in a task",
+    ];
+
+    /// Which of [`Word::KINDS`] it is.
+    ///
+    /// # Panics
+    /// Never: every word is of a kind.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        let text = self.to_string();
+        // No kind begins with another one and a space.
+        let is = |kind: &&&str| {
+            text == **kind || text.strip_prefix(**kind).is_some_and(|rest| rest.starts_with(' '))
+        };
+        Word::KINDS.iter().find(is).expect("every word is of a kind")
+    }
+
     /// A word for a yes or a no.
     #[must_use]
     pub fn of(answer: bool) -> Word {
@@ -287,6 +343,13 @@ mod tests {
         for word in words.into_iter().chain(WORDS.map(|(word, _)| word)) {
             assert_eq!(word.to_string().parse(), Ok(word.clone()), "{word}");
         }
+        let causes = CAUSES.map(|(cause, _)| Word::Error(cause));
+        for word in causes.into_iter().chain(WORDS.map(|(word, _)| word)) {
+            assert_eq!(word.kind(), word.to_string());
+        }
+        assert_eq!(Word::Reported(Cause::Cancelled).kind(), "reported");
+        assert_eq!(Word::Done(vec![]).kind(), "done");
+        assert_eq!(Word::KINDS.len(), CAUSES.len() + 2 + WORDS.len() + 9);
         assert!("done x".parse::<Word>().is_err() && "wrong".parse::<Word>().is_err());
     }
 

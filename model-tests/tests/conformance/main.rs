@@ -2,5 +2,6 @@
 #![cfg(not(any(loom, shuttle)))]
 
 mod books;
+mod differential;
 mod drivers;
 mod hazards;

@@ -1,5 +1,6 @@
 //! `cargo conformance`.
 
+mod differential;
 mod options;
 mod places;
 mod venv;
@@ -35,17 +36,18 @@ pub fn main() -> ExitCode {
 /// Whether everything held.
 fn run(options: &Options) -> Result<bool, String> {
     let places = Places::new(options.vectors.clone());
-    match &options.action {
+    match options.action {
         Action::Help => {
             print!("{}", options::HELP);
             Ok(true)
         }
         Action::List => list(&places, options),
         Action::Write => write::write(&places).map(|()| true),
-        Action::Serve(name) => {
+        Action::Serve(ref name) => {
             runtimes::serve_named(name).map(|()| true).map_err(|error| error.to_string())
         }
         Action::Measure => measure(&places, options),
+        Action::Differential(programs) => differential::differential(&places, options, programs),
     }
 }
 

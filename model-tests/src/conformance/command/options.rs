@@ -6,6 +6,7 @@ pub(super) const HELP: &str = "\
 cargo conformance                  every runtime of the project on every vector
 cargo conformance NAME...          the vectors whose names contain one of the words
 cargo conformance list             name the vectors
+cargo conformance --differential N draw N programs and compare the kernel, the spec and asyncio
 cargo conformance --write          compute what is allowed, and write the vectors anew
 cargo conformance --help           print this text
 
@@ -28,6 +29,8 @@ pub(super) enum Action {
     Measure,
     List,
     Write,
+    /// Draw so many programs and compare.
+    Differential(u64),
     /// Be the driver of a runtime.
     Serve(String),
     Help,
@@ -66,6 +69,13 @@ pub(super) fn parse(arguments: &[String]) -> Result<Options, String> {
         match &**argument {
             "--help" | "-h" => options.action = Action::Help,
             "--write" => options.action = Action::Write,
+            "--differential" => {
+                let value = value()?;
+                let programs = value.parse().ok().filter(|programs| *programs > 0);
+                let programs = programs
+                    .ok_or_else(|| format!("`--differential {value}` is no number of programs"))?;
+                options.action = Action::Differential(programs);
+            }
             "--serve" => options.action = Action::Serve(value()?.clone()),
             "--runtime" => options.runtimes.push(value()?.clone()),
             "--profile" => options.profiles.push(value()?.into()),
@@ -91,10 +101,30 @@ pub(super) fn parse(arguments: &[String]) -> Result<Options, String> {
             name => options.names.push(name.to_owned()),
         }
     }
+    if let Action::Differential(_) = options.action {
+        refuse_for_differential(&options)?;
+    }
     if !options.profiles.is_empty() && !options.runtimes.is_empty() {
         return Err("`--profile` is instead of `--runtime`".into());
     }
     Ok(options)
+}
+
+/// What makes no sense for programs that are drawn.
+fn refuse_for_differential(options: &Options) -> Result<(), String> {
+    let wrong = [
+        (!options.names.is_empty(), "the name of a vector"),
+        (!options.profiles.is_empty(), "`--profile`"),
+        (options.vectors.is_some(), "`--vectors`"),
+        (options.json.is_some(), "`--json`"),
+        (options.html.is_some(), "`--html`"),
+    ];
+    match wrong.iter().find(|(given, _)| *given) {
+        Some((_, what)) => {
+            Err(format!("`--differential` draws its programs: it does not go with {what}"))
+        }
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -111,8 +141,15 @@ mod tests {
         assert_eq!(options.names, ["f9", "h1"]);
         assert_eq!(options.rounds, 3);
         assert_eq!(parsed("list h1").unwrap().action, Action::List);
+        let drawn = parsed("--differential 9 --seed 4").unwrap();
+        assert_eq!((drawn.action, drawn.seed), (Action::Differential(9), 4));
         let wrong = [
             ("--rounds 0", "no number of rounds"),
+            ("--differential", "needs a value"),
+            ("--differential some", "no number of programs"),
+            ("--differential 0", "no number of programs"),
+            ("--differential 9 h1", "does not go with the name of a vector"),
+            ("--differential 9 --json out.json", "does not go with `--json`"),
             ("--seed x", "no number"),
             ("--json", "needs a value"),
             ("--fast", "not understood"),

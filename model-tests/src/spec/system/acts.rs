@@ -3,6 +3,7 @@
 
 use crate::spec::chain::{Copied, copy};
 use crate::spec::concurrent::Out;
+use crate::spec::habits::Habit;
 use crate::spec::program::{Handler, Op};
 use crate::spec::seeded::Seeded;
 use crate::spec::word::{Cause, Word};
@@ -248,6 +249,7 @@ impl System {
         }
         match copy(&mut self.future_of(future).concurrent, out, closed) {
             Copied::Delivered(told) => self.tell(thread, told, None),
+            Copied::TooLate(Some(_)) if self.has(Habit::LateFailureIsLost) => {}
             Copied::TooLate(Some(cause)) => self.report(thread, on, cause),
             Copied::TooLate(None) => {}
         }

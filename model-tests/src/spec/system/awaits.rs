@@ -4,6 +4,7 @@
 
 use crate::spec::awaiting::{Received, Taken};
 use crate::spec::concurrent::Out;
+use crate::spec::habits::Habit;
 use crate::spec::scope::Flow;
 use crate::spec::word::{Cause, Word};
 
@@ -52,9 +53,14 @@ impl System {
                 self.collect_soon(thread, task);
             }
             Polled::Pending(registers) => {
+                if self.has(Habit::CancelWaitsForASuspension) {
+                    self.task_of(task).levels.keep_pending();
+                }
                 let dropped = self.task_of(task).levels.suspend(registers);
                 if let Some(level) = dropped {
                     self.drop_at(thread, task, level);
+                } else {
+                    self.offer_what_is_pending(task, &mut acts);
                 }
             }
         }
@@ -89,6 +95,9 @@ impl System {
     /// The cancel that has come to what is awaited; what it hands on is put into `acts`.
     fn receive(&mut self, task: Index, acts: &mut Vec<Act>) -> Option<Flow> {
         let cancelled = Some(Flow::Raise(Cause::Cancelled));
+        if self.leaves_it_pending(task) {
+            return None;
+        }
         match self.awaited(task).clone() {
             Await::Foreign(_) => None,
             Await::Yield(_) | Await::Sleep { state: Slept::New, .. } => {
@@ -122,9 +131,30 @@ impl System {
                     }
                     Received::Delivered | Received::Refused => {}
                 }
+                if self.has(Habit::CancelReadsTheResult)
+                    && let Await::Local { local, .. } = *self.awaited(task)
+                {
+                    self.local_of(local).future.read();
+                }
                 // If an earlier request has cancelled the future, that is what it yields.
                 cancelled
             }
+        }
+    }
+
+    /// Whether the habit is not to look for a pending cancel before it is known that this await suspends.
+    fn leaves_it_pending(&mut self, task: Index) -> bool {
+        let begins = !self.task_of(task).levels.is_registered()
+            && !matches!(self.awaited(task), Await::Yield(Some(_)));
+        begins && self.has(Habit::CancelWaitsForASuspension)
+    }
+
+    /// And then to offer it to what the task is suspended on.
+    fn offer_what_is_pending(&mut self, task: Index, acts: &mut Vec<Act>) {
+        if self.has(Habit::CancelWaitsForASuspension)
+            && let Some(offer) = self.task_of(task).levels.offer_pending()
+        {
+            self.follow(task, offer, acts, &mut vec![task]);
         }
     }
 

@@ -5,6 +5,7 @@
 
 use crate::spec::awaiting::{Offer, Taken};
 use crate::spec::concurrent::Out;
+use crate::spec::habits::Habit;
 use crate::spec::seeded::Seeded;
 
 use super::System;
@@ -24,8 +25,13 @@ impl System {
             self.local_of(local).future.mark_retrieved();
             return false;
         }
+        let waits = self.waits_for_a_suspension(task);
         let state = self.task_of(task);
         state.requests += 1;
+        if waits {
+            state.levels.cancel_at_next_suspension();
+            return true;
+        }
         let offer = state.levels.cancel();
         handing.push(task);
         self.follow(task, offer, acts, handing);
@@ -53,6 +59,12 @@ impl System {
                 }
             }
         }
+    }
+
+    /// Whether the habit is to let a task that is not suspended go on to its next await.
+    fn waits_for_a_suspension(&mut self, task: Index) -> bool {
+        self.has(Habit::CancelWaitsForASuspension)
+            && !matches!(self.task_of(task).body.last(), Some(Ctl::Await(_)))
     }
 
     /// Asks what a task is suspended on to take a cancel; `None` if it answers later.
@@ -133,7 +145,11 @@ impl System {
         let Ok(listeners) = state.future.settle(Out::Cancelled) else { return false };
         if let Some((key, source)) = state.wraps.take() {
             self.loop_of(on).parcels.retain(|(known, _)| *known != key);
-            acts.push(Act::Cancel(source, false));
+            acts.push(if self.has(Habit::SourceIsCancelledLater) {
+                Act::Push(on, Entry::CancelSource(source))
+            } else {
+                Act::Cancel(source, false)
+            });
         }
         self.announce(local, listeners, acts);
         true
@@ -204,6 +220,8 @@ impl System {
                     _ => None,
                 });
                 if let Some(place) = scopes.into_iter().position(|known| known == serial) {
+                    let counted = self.has(Habit::ExpiryIsCounted);
+                    self.task_of(task).requests += u8::from(counted);
                     let offer = self.task_of(task).levels.expire(place + 1);
                     self.follow(task, offer, &mut acts, &mut Vec::new());
                 }

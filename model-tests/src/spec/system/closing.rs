@@ -4,6 +4,7 @@
 //! foreign work.
 
 use crate::spec::concurrent::Out;
+use crate::spec::habits::Habit;
 use crate::spec::program::{Factory, Handler};
 use crate::spec::seeded::Seeded;
 use crate::spec::word::{Cause, Word};
@@ -38,6 +39,7 @@ impl System {
     /// Nothing is accepted from here on; what was is ended.
     pub(super) fn close_gate(&mut self, thread: usize, on: Index) {
         let strands = self.makes(Seeded::CloseStrandsPosted);
+        let strands_all = self.has(Habit::CloseStrands);
         let state = self.loop_of(on);
         let mut entries: Vec<Entry> = state.ready.take().into();
         let posted = state.inbox.close();
@@ -45,6 +47,9 @@ impl System {
             entries.extend(posted);
         }
         entries.extend(state.timers.take().into_iter().map(Entry::Fire));
+        if strands_all {
+            return;
+        }
         self.push_acts(thread, entries.into_iter().map(|entry| Act::End(on, entry)));
     }
 
@@ -66,7 +71,7 @@ impl System {
     }
 
     pub(super) fn abandon_all(&mut self, thread: usize, on: Index) {
-        if self.makes(Seeded::CloseStrandsTasks) {
+        if self.makes(Seeded::CloseStrandsTasks) || self.has(Habit::CloseStrands) {
             return;
         }
         let tasks: Vec<Index> = self.loop_of(on).places.iter().flatten().copied().collect();
@@ -88,6 +93,9 @@ impl System {
     }
 
     pub(super) fn drop_parcels(&mut self, thread: usize, on: Index) {
+        if self.has(Habit::CloseStrands) {
+            return;
+        }
         let parcels = std::mem::take(&mut self.loop_of(on).parcels);
         let mut acts = Vec::new();
         for (_, parcel) in parcels {
@@ -155,6 +163,9 @@ impl System {
 
     /// A sleep's or a scope's timer goes with it.
     pub(super) fn remove_timer(&mut self, task: Index, serial: u8) {
+        if self.has(Habit::TimersInAHeap) {
+            return;
+        }
         let on = self.task_of(task).on;
         let sleep = Timer::Sleep { task, serial };
         let scope = Timer::Scope { task, serial };

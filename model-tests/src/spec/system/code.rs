@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::spec::check::Malformed;
+use crate::spec::habits::Habits;
 use crate::spec::program::{Awaited, Catch, Op, Program, Raised, Stmt, Units, Value};
 use crate::spec::seeded::Seeded;
 
@@ -26,6 +27,7 @@ pub(super) struct Code {
     pub(super) works: usize,
     /// A mistake that the spec is to make.
     pub(super) seeded: Option<Seeded>,
+    pub(super) habits: Habits,
 }
 
 /// One statement.
@@ -44,7 +46,11 @@ pub(super) enum Line {
 }
 
 impl Code {
-    pub(super) fn new(program: &Program, seeded: Option<Seeded>) -> Result<Code, Malformed> {
+    pub(super) fn new(
+        program: &Program,
+        seeded: Option<Seeded>,
+        habits: Habits,
+    ) -> Result<Code, Malformed> {
         program.check()?;
         let mut code = Code {
             ops: Vec::new(),
@@ -55,6 +61,7 @@ impl Code {
             callbacks: program.callbacks.len(),
             works: program.works.len(),
             seeded,
+            habits,
         };
         for list in program.threads.iter().chain(&program.callbacks).chain(&program.works) {
             let list = list.iter().map(|op| code.op(op)).collect();

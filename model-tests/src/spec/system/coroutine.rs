@@ -4,6 +4,7 @@
 //! what the coroutine is suspended on, and goes on with its statements up to the next await or the end.
 
 use crate::spec::concurrent::Out;
+use crate::spec::habits::Habit;
 use crate::spec::program::{Awaited, Op, Units};
 use crate::spec::scope::{self, Flow};
 use crate::spec::seeded::Seeded;
@@ -23,7 +24,8 @@ impl System {
                 let submission = self.task_of(task).submission.expect("only then it asks");
                 let cancelled = self.future_of(submission).concurrent.is_cancelled();
                 self.again(thread, task, Poll::Begin);
-                if cancelled && !self.makes(Seeded::CancelOneStepLate) {
+                let late = self.makes(Seeded::CancelOneStepLate) || self.has(Habit::CancelIsPosted);
+                if cancelled && !late {
                     self.task_of(task).seen = true;
                     let mut acts = Vec::new();
                     self.cancel_task(task, &mut acts, &mut Vec::new());
@@ -121,7 +123,9 @@ impl System {
                 self.push_acts(thread, listen);
                 return Ok(());
             }
-            Line::Timeout { after: 0, .. } => Poll::Ended(Flow::Raise(Cause::Timeout)),
+            Line::Timeout { after: 0, .. } if !self.has(Habit::ZeroTimeoutBegins) => {
+                Poll::Ended(Flow::Raise(Cause::Timeout))
+            }
             Line::Timeout { after, body } => {
                 self.enter_scope(task, *after, None);
                 self.task_of(task).body.push(inner(*body));
@@ -148,11 +152,19 @@ impl System {
     fn enter_scope(&mut self, task: Index, after: Units, begun: Option<Begun>) {
         let on = self.task_of(task).on;
         let serial = self.next_serial(task);
-        let at = self.loop_of(on).now + after;
-        self.set_timer(on, at, Timer::Scope { task, serial });
+        let timer = Timer::Scope { task, serial };
+        if after == 0 {
+            let on = self.loop_of(on);
+            on.take_in_mail();
+            on.ready.push(Entry::Fire(timer));
+        } else {
+            let at = self.loop_of(on).now + after;
+            self.set_timer(on, at, timer);
+        }
         let state = self.task_of(task);
+        let requests = state.requests;
         state.levels.enter();
-        state.body.push(Ctl::Scope { serial, begun });
+        state.body.push(Ctl::Scope { serial, begun, requests });
     }
 
     fn wait_for_it(
@@ -304,8 +316,8 @@ impl System {
                     self.log(thread, word);
                     return self.again(thread, task, Poll::Run);
                 }
-                (Ctl::Scope { serial, begun }, ended) => {
-                    flow = self.leave_scope(task, serial, ended);
+                (Ctl::Scope { serial, begun, requests }, ended) => {
+                    flow = self.leave_scope(task, serial, requests, ended);
                     match begun.filter(|_| flow == Flow::Raise(Cause::Timeout)) {
                         Some(Begun::Future(future)) => {
                             return self.again(thread, task, Poll::InTime(flow, future));
@@ -355,9 +367,21 @@ impl System {
         }
     }
 
-    fn leave_scope(&mut self, task: Index, serial: u8, flow: Flow) -> Flow {
-        let mut scope = self.task_of(task).levels.leave();
+    fn leave_scope(&mut self, task: Index, serial: u8, requests: u8, flow: Flow) -> Flow {
+        // By that habit what is pending stays so, whatever was received before it.
+        let waits = self.has(Habit::CancelWaitsForASuspension);
+        let levels = &mut self.task_of(task).levels;
+        let kept = waits && levels.take_pending();
+        let mut scope = levels.leave();
+        if kept {
+            levels.cancel_at_next_suspension();
+        }
         self.remove_timer(task, serial);
+        if self.has(Habit::ExpiryIsCounted) && scope.expired {
+            let state = self.task_of(task);
+            state.requests = state.requests.saturating_sub(1);
+            scope.foreign = state.requests > requests;
+        }
         scope.foreign &= !self.makes(Seeded::ExpirySwallowsCancel);
         scope::leave(scope, flow)
     }
@@ -410,7 +434,7 @@ impl System {
             self.local_of(local).future.mark_retrieved();
         }
         if let Ok(mut listeners) = self.local_of(local).future.settle(out) {
-            if exit.is_some() {
+            if exit.is_some() && !self.has(Habit::ExitComesFirst) {
                 // It leaves before the queue has its turn: what carries the outcome on goes first.
                 for listener in &listeners {
                     if let LocalListener::Copy(future) = listener {

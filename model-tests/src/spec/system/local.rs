@@ -3,6 +3,7 @@
 use crate::spec::concurrent::{Out, TooLate};
 use crate::spec::event_loop::Life;
 use crate::spec::future::LoopFuture;
+use crate::spec::habits::Habit;
 use crate::spec::program::{Factory, Handler, Local, Op, Query, Sleep};
 use crate::spec::ready_queue::ReadyQueue;
 use crate::spec::timers::Timers;
@@ -123,10 +124,11 @@ impl System {
             }
             Op::Uncancel(of) => {
                 let task = self.named_task(thread, of)?;
+                let keeps = self.has(Habit::UncancelKeeps);
                 let state = self.task_of(task);
                 state.requests = state.requests.saturating_sub(1);
                 let left = state.requests;
-                if left == 0 {
+                if left == 0 && !keeps {
                     state.levels.take_back();
                 }
                 self.log(thread, Word::Count(left));
@@ -252,9 +254,14 @@ impl System {
 
     /// Sets a timer, behind those that were posted before.
     pub(super) fn set_timer(&mut self, on: Index, at: u32, timer: Timer) {
+        let heap = self.has(Habit::TimersInAHeap);
         let on = self.loop_of(on);
         on.take_in_mail();
-        on.timers.insert(at, timer);
+        if heap {
+            on.timers.push_on_heap(at, timer);
+        } else {
+            on.timers.insert(at, timer);
+        }
     }
 
     /// Makes a task with the loop's factory and queues its first step.

@@ -34,6 +34,7 @@ use std::sync::Arc;
 
 use super::check::Malformed;
 use super::executor::Mode;
+use super::habits::{Habit, Habits};
 use super::program::{MAX_LOOPS, MAX_SLOTS, Program};
 use super::seeded::Seeded;
 use super::word::{Outcome, Word};
@@ -122,7 +123,18 @@ impl System {
     /// # Errors
     /// As [`System::new`].
     pub fn with_mistake(program: &Program, seeded: Option<Seeded>) -> Result<System, Malformed> {
-        let code = Code::new(program, seeded)?;
+        System::of(Code::new(program, seeded, Habits::NONE)?)
+    }
+
+    /// The same, with habits that are not those of SPEC.md.
+    ///
+    /// # Errors
+    /// As [`System::new`].
+    pub fn with_habits(program: &Program, habits: Habits) -> Result<System, Malformed> {
+        System::of(Code::new(program, None, habits)?)
+    }
+
+    fn of(code: Code) -> Result<System, Malformed> {
         let thread = |index: usize| Thread {
             status: if index == 0 { Status::Live } else { Status::NotStarted },
             stack: vec![
@@ -297,6 +309,10 @@ impl System {
 
     fn makes(&self, seeded: Seeded) -> bool {
         self.code.seeded == Some(seeded)
+    }
+
+    fn has(&self, habit: Habit) -> bool {
+        self.code.habits.has(habit)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::spec::concurrent::{Concurrent, Out, TooLate};
 use crate::spec::executor::{Answer as PoolAnswer, Pool};
+use crate::spec::habits::Habit;
 use crate::spec::program::{Limit, Op};
 use crate::spec::seeded::Seeded;
 use crate::spec::word::{Cause, Word};
@@ -122,7 +123,10 @@ impl System {
         match *op {
             Op::Result { future, limit } => {
                 let future = at(self, future)?;
-                let over = self.future_of(future).concurrent.out().map(Out::word);
+                let mut over = self.future_of(future).concurrent.out().map(Out::word);
+                if over == Some(Word::Error(Cause::Timeout)) && self.has(Habit::TimeoutsAreOne) {
+                    over = Some(Word::TimedOut);
+                }
                 return Ok(self.wait_for(thread, future, limit, over, timeout));
             }
             Op::Exception { future, limit } => {
@@ -256,7 +260,11 @@ impl System {
             self.slot(thread, "future", &self.now.future_slots, *future)?;
         }
         if about.futures.is_empty() {
-            self.log(thread, Word::EmptySet);
+            if !self.has(Habit::NothingIsDone) {
+                self.log(thread, Word::EmptySet);
+            } else if about.when.is_some() {
+                self.log(thread, Word::Done(Vec::new()));
+            }
             return Ok(());
         }
         let waiting = &mut self.now.threads[thread];

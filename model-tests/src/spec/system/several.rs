@@ -3,6 +3,7 @@
 //! The wait joins each future in turn; each tells it when it is done. When its condition holds, or its time
 //! is up, it looks at each once more and says which are done.
 
+use crate::spec::habits::Habit;
 use crate::spec::program::{Limit, Op, When};
 use crate::spec::word::Word;
 
@@ -52,7 +53,7 @@ impl System {
                 }
             }
             Several::Split(place, mut done) => {
-                if self.future_of(futures[place]).concurrent.is_done() {
+                if self.counts_as_done(futures[place]) {
                     done.push(slots[place]);
                 }
                 if place + 1 < futures.len() {
@@ -87,14 +88,24 @@ impl System {
         Ok(Progress::Made)
     }
 
+    fn counts_as_done(&self, future: Index) -> bool {
+        let concurrent = &self.now.futures[usize::from(future)].concurrent;
+        if self.has(Habit::CancelledIsNotDone) {
+            concurrent.has_ended()
+        } else {
+            concurrent.is_done()
+        }
+    }
+
     fn waiter(&self, thread: usize) -> &Waiter {
         self.now.threads[thread].waiter.as_ref().expect("it waits")
     }
 
     fn subscribe(&mut self, thread: usize, future: Index, place: usize) {
         let wait = self.waiter(thread).number;
+        let done = self.counts_as_done(future);
         let concurrent = &mut self.future_of(future).concurrent;
-        if concurrent.is_done() {
+        if done {
             let failed = concurrent.has_failed();
             let waiter = self.now.threads[thread].waiter.as_mut().expect("it waits");
             waiter.arrive(index(place), failed);

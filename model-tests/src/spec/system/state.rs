@@ -278,6 +278,8 @@ pub(super) enum Entry {
     },
     CancelTask(Index),
     Parcel(u8),
+    /// The source of a wrapper that was cancelled.
+    CancelSource(Index),
     Stop,
     Copy {
         future: Index,
@@ -395,6 +397,8 @@ pub(super) enum Ctl {
     Scope {
         serial: u8,
         begun: Option<Begun>,
+        /// How many cancels had been asked for when it was entered.
+        requests: u8,
     },
     Try {
         block: BlockId,

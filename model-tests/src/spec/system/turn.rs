@@ -4,12 +4,15 @@
 //! and runs what is queued then.
 
 use crate::spec::concurrent::Out;
+use crate::spec::habits::Habit;
 use crate::spec::handle::Handle;
+use crate::spec::program::Units;
 use crate::spec::seeded::Seeded;
 use crate::spec::word::{Cause, Word};
 
 use super::state::{
-    Act, Ended, Entry, Frame, Index, LocalListener, Loop, Poll, RunKind, Stage, Timer,
+    Act, Await, Ctl, Ended, Entry, Frame, Index, LocalListener, Loop, Poll, RunKind, Slept, Stage,
+    Timer,
 };
 use super::{Progress, System};
 
@@ -118,6 +121,9 @@ impl System {
     }
 
     fn drop_cancelled_timers(&mut self, on: Index) {
+        if self.has(Habit::TimersInAHeap) {
+            return self.drop_first_of_heap(on);
+        }
         let Some(state) = self.now.loops[usize::from(on)].as_mut() else { return };
         let handles = &self.now.handles;
         state.timers.remove_if(|timer| match timer {
@@ -126,14 +132,44 @@ impl System {
         });
     }
 
+    /// What is left of cancelled timers goes when it comes to the top.
+    fn drop_first_of_heap(&mut self, on: Index) {
+        loop {
+            let first = self.loop_of(on).timers.iter().next().copied();
+            let Some(first) = first else { return };
+            let wanted = match first {
+                Timer::Call { handle, .. } => {
+                    self.now.handles[usize::from(handle)].handle != Handle::Cancelled
+                }
+                Timer::Sleep { task, serial } => matches!(
+                    self.task_of(task).body.last(),
+                    Some(Ctl::Await(Await::Sleep { state, .. })) if *state == Slept::Waiting(serial)
+                ),
+                Timer::Scope { task, serial } => {
+                    self.task_of(task).body.iter().any(
+                        |ctl| matches!(ctl, Ctl::Scope { serial: known, .. } if *known == serial),
+                    )
+                }
+            };
+            if wanted {
+                return;
+            }
+            self.loop_of(on).timers.pop_due_from_heap(Units::MAX);
+        }
+    }
+
     fn wake_up(&mut self, on: Index) {
         self.drop_cancelled_timers(on);
         let grows = self.makes(Seeded::EarlyTimer);
+        let heap = self.has(Habit::TimersInAHeap);
         let state = self.loop_of(on);
         let mail = state.inbox.wake_up();
         state.take_in(mail);
         let now = state.now + u32::from(grows);
-        while let Some(timer) = state.timers.pop_due(now) {
+        loop {
+            let due =
+                if heap { state.timers.pop_due_from_heap(now) } else { state.timers.pop_due(now) };
+            let Some(timer) = due else { break };
             state.ready.push(Entry::Fire(timer));
         }
         state.ready.begin_batch();
@@ -199,10 +235,12 @@ impl System {
             }
             Entry::Submission { future, coroutine } => self.begin(thread, on, future, coroutine),
             Entry::Parcel(key) => self.open_parcel(thread, on, key),
+            Entry::CancelSource(source) => self.push_acts(thread, [Act::Cancel(source, false)]),
             Entry::Stop => self.loop_of(on).life.stop(),
             Entry::StopRun { serial, .. } => {
+                let leaves = self.has(Habit::RunLeavesAStop);
                 let state = self.loop_of(on);
-                if state.runs == serial {
+                if state.runs == serial || leaves {
                     state.life.stop();
                 }
             }
@@ -250,6 +288,13 @@ impl System {
 
     /// The run is over: what it was asked for is logged.
     fn log_run(&mut self, thread: usize, on: Index, kind: RunKind, ended: Ended) {
+        if let (RunKind::UntilComplete { task, serial }, true) =
+            (kind, self.has(Habit::RunLeavesAStop))
+        {
+            let local = self.task_of(task).local;
+            let mine = |listener: &LocalListener| *listener == LocalListener::StopRun(serial);
+            self.local_of(local).future.withdraw(mine);
+        }
         let word = match (kind, ended) {
             (_, Ended::Exit(code)) => Word::Error(Cause::Exit(code)),
             (RunKind::Forever, _) => Word::Ok,
