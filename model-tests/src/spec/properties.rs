@@ -446,21 +446,30 @@ pub static PROPERTIES: &[Property] = &[
             let mut owner = vec![
                 Op::NewLoop(0),
                 Op::CreateTask { on: 0, coroutine: 0, task: 0 },
-                Op::CreateTask { on: 0, coroutine: 1, task: 1 },
-                TURN,
-                Op::CancelLocal(Local::Task(1)),
+                Op::Start(1),
+                Op::RunForever(0),
+                Op::Join(1),
             ];
-            owner.extend(vec![TURN; 3]);
-            owner.extend([
-                Op::QueryLocal { of: Local::Task(1), what: Query::Cancelled },
-                Op::ResultLocal(Local::Task(0)),
-            ]);
-            Program::of("a cancel stops at a shield", vec![owner]).with_coroutines(vec![
-                vec![Stmt::Await(Awaited::Yield), Stmt::Await(Awaited::Yield), Stmt::Return(1)],
-                vec![Stmt::Await(Awaited::Shield(0))],
+            // The shielded task may have some way to go when its submitter is content.
+            owner.extend(vec![TURN; 6]);
+            owner.push(Op::ResultLocal(Local::Task(0)));
+            let other = vec![
+                Op::Submit { on: 0, coroutine: 1, future: 0 },
+                Op::Cancel(0),
+                Op::WaitEnded { future: 0, limit: FOREVER },
+                Op::Stop(0),
+            ];
+            let threads = vec![owner, other];
+            // Long enough for the cancel to find it at work.
+            let mut shielded = vec![Stmt::Await(Awaited::Yield); 5];
+            shielded.push(Stmt::Return(1));
+            Program::of("a cancel stops at a shield", threads).with_coroutines(vec![
+                shielded,
+                vec![Stmt::Do(Op::Mark(1)), Stmt::Await(Awaited::Shield(0))],
             ])
         },
-        applies: System::is_over,
+        // The cancel came, and not before the shield was there.
+        applies: |state| state.is_over() && has(state, 1, &Word::True) && has(state, 0, &mark(1)),
         holds: |state| has(state, 0, &Word::Value(1)),
         mistakes: &[Seeded::ShieldHandsOn],
     },
@@ -468,21 +477,24 @@ pub static PROPERTIES: &[Property] = &[
         name: "a foreign cancel wins over an expiry",
         clauses: &["O-1", "O-2"],
         program: || {
-            let owner = vec![
+            let mut owner = vec![
                 Op::NewLoop(0),
                 Op::CreateTask { on: 0, coroutine: 0, task: 0 },
+                Op::Start(1),
                 TURN,
                 Op::Busy { on: 0, units: 3 },
-                TURN,
-                Op::CancelLocal(Local::Task(0)),
-                TURN,
-                Op::ResultLocal(Local::Task(0)),
             ];
+            owner.extend(vec![TURN; 3]);
+            owner.push(Op::Join(1));
+            owner.extend(vec![TURN; 3]);
+            owner.push(Op::ResultLocal(Local::Task(0)));
             let body = vec![Stmt::Await(Awaited::Sleep(9))];
-            Program::of("a cancel beside an expiry", vec![owner])
+            Program::of("a cancel beside an expiry", vec![owner, vec![post(0)]])
+                .with_callbacks(vec![vec![Op::CancelLocal(Local::Task(0))]])
                 .with_coroutines(vec![vec![Stmt::Timeout { after: 2, body }]])
         },
-        applies: System::is_over,
+        // A cancel of a task that is done is refused.
+        applies: |state| state.is_over() && has(state, 0, &Word::True),
         holds: |state| has(state, 0, &cancelled()),
         mistakes: &[Seeded::ExpirySwallowsCancel],
     },
