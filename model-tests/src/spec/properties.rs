@@ -5,7 +5,7 @@
 //! the spec break it, each of which the search has to find. Liveness is safety of ends: every execution
 //! is finite, because no state comes again, and where nobody can go on everybody has what he waited for.
 
-use super::program::{Awaited, Factory, Handler, Limit, Local, Op, Program, Query, Sleep, Stmt};
+use super::program::{Awaited, Factory, Handler, Limit, Local, Op, Program, Sleep, Stmt};
 use super::{Cause, Phase, Seeded, System, Word};
 
 /// One property with its configuration.
