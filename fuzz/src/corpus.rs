@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use crate::program::{Op, Program};
 use crate::{
-    Canary, FutureOp, GraphOp, HostilePipe, Input, Life, Races, Scheduled, ScopeOp, TimerOp, decode,
+    Canary, Document, FutureOp, GraphOp, HostilePipe, Input, Life, Races, Scheduled, ScopeOp,
+    TimerOp, decode,
 };
 
 /// A fuzz target.
@@ -51,6 +52,7 @@ pub const TARGETS: &[Target] = &[
     Target::of::<Scheduled<Life>>(),
     Target::of::<Scheduled<Races>>(),
     Target::of::<Scheduled<HostilePipe>>(),
+    Target::of::<Document>(),
     Target::of::<Canary>(),
 ];
 

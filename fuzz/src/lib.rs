@@ -9,6 +9,7 @@
 //! * `pipe`: threads that post through a pipe which fails in every way, and `schedule`: how bytes decide who
 //!   goes next;
 //! * `against_spec`: programs of the executable spec's alphabet, which says everything that they may come to;
+//! * `documents`: texts as the conformance kit reads them;
 //! * `canary`: a target with a mistake in it, to see that a campaign finds mistakes;
 //! * [`seeds`]: inputs worth starting from, and those that found something; [`corpus`]: what is committed.
 //!
@@ -34,6 +35,7 @@ mod alphabet;
 mod canary;
 mod coroutine;
 pub mod corpus;
+mod documents;
 mod ledger;
 mod pipe;
 mod program;
@@ -52,6 +54,7 @@ pub use against_spec::{
 };
 pub use alphabet::Letter;
 pub use canary::Canary;
+pub use documents::{Document, Reader};
 pub use pipe::{Faults, HostilePipe, PosterOp};
 pub use program::{Body, Factory, Held, LONGEST, Millis, Op, Pick, Program, Then, VERSION};
 pub use schedule::Scheduled;

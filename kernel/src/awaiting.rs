@@ -283,6 +283,9 @@ impl Drop for Entered {
 pub(crate) struct Suspension(Option<(Weak<CancelPort>, u64)>);
 
 impl Suspension {
+    //= SPEC.md#t-19
+    //# A cancel asked for while its task runs MUST be yielded by the next kernel awaitable that the
+    //# task awaits, whether that one is done or not.
     /// First thing in a poll: the cancel that was delivered here, to be yielded; or one that is pending,
     /// which is offered to `target` first, so that awaiting a task hands it on and waits for its end.
     pub(crate) fn receive(&self, target: impl Fn() -> Rc<dyn Target>) -> Option<Cancelled> {

@@ -81,6 +81,17 @@ fn check(program: SpecProgram) -> Result<(), String> {
     judge(&program, &allowed, &seen)
 }
 
+/// Carries out whatever program somebody has written. One of several threads is only looked up: what comes of it on
+/// real threads is not decided by an input.
+pub(crate) fn check_any(program: SpecProgram) -> Result<(), String> {
+    let alone = program.threads.len() == 1 && program.works.is_empty();
+    if alone {
+        return check(program);
+    }
+    allowed(&program);
+    Ok(())
+}
+
 /// Carries out a program of several threads, by a schedule.
 fn check_scheduled(program: SpecProgram, bytes: &[u8]) -> Result<(), String> {
     let Some(allowed) = allowed(&program) else { return Ok(()) };

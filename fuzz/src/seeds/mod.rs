@@ -4,6 +4,7 @@
 //! them anew with `cargo run --example write_corpus`. A name that begins with `found_` is a regression.
 
 mod against_spec;
+mod documents;
 mod loop_program;
 mod pipe;
 mod themes;
@@ -35,6 +36,7 @@ pub fn of(target: &str) -> Vec<Seed> {
         "executor_life" => encoded(against_spec::pool()),
         "interleavings" => encoded(against_spec::races()),
         "pipe" => encoded(pipe::all()),
+        "vectors" => encoded(documents::all()),
         "canary" => encoded(themes::canary()),
         _ => Vec::new(),
     }

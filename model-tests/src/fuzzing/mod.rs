@@ -47,6 +47,7 @@ pub const TARGETS: &[Target] = &[
     Target::scheduled("executor_life", 2),
     Target::scheduled("interleavings", 4),
     Target::scheduled("pipe", 2),
+    Target::new("vectors", 1),
     Target { canary: true, ..Target::new("canary", 1) },
 ];
 

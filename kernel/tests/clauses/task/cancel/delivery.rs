@@ -138,6 +138,45 @@ fn t6_a_cancel_asked_for_while_running_is_yielded_by_the_next_await() {
     }
 }
 
+//= SPEC.md#t-19
+//= type=test
+//# A cancel asked for while its task runs MUST be yielded by the next kernel awaitable that the
+//# task awaits, whether that one is done or not.
+#[test]
+fn t19_what_is_done_yields_the_cancel_all_the_same() {
+    /// Everything that can be awaited, done.
+    fn done(event_loop: &EventLoop) -> Vec<(&'static str, Boxed<()>)> {
+        let (promise, future) = event_loop.create_future::<()>();
+        promise.set_result(()).unwrap();
+        let (promise, concurrent) = concurrent::promise::<()>();
+        promise.set_result(()).unwrap();
+        let task = event_loop.create_task(async { Ok(()) }).unwrap();
+        run_dry(event_loop);
+        assert!(task.done());
+        let (gathered, in_time) = (gather(vec![task.clone()]), future.clone());
+        vec![
+            ("loop future", Box::pin(future)),
+            ("concurrent future", Box::pin(concurrent)),
+            ("task", Box::pin(task.clone())),
+            ("shield", Box::pin(shield(task))),
+            ("gather", Box::pin(async { gathered.await.map(drop) })),
+            ("timeout", Box::pin(timeout(secs(1), in_time))),
+        ]
+    }
+    for index in 0..done(&virtual_loop()).len() {
+        let event_loop = virtual_loop();
+        let (name, awaitable) = done(&event_loop).swap_remove(index);
+        let task = event_loop
+            .create_task(async move {
+                current_task().unwrap().cancel_with_message("why");
+                Ok(message_of(&awaitable.await))
+            })
+            .unwrap();
+        let message = finish(&event_loop, task).unwrap();
+        assert_eq!(message.as_deref(), Some("why"), "{name}");
+    }
+}
+
 //= SPEC.md#t-6
 //= type=test
 //# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then
