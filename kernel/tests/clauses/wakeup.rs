@@ -413,6 +413,38 @@ fn w3_posts_to_a_loop_that_is_awake_write_nothing() {
     assert_eq!(done.get(), 3);
 }
 
+//= SPEC.md#w-3
+//= type=test
+//# Between two moments at which the loop begins to sleep, posters MUST undertake at most one write
+//# to the pipe.
+#[test]
+fn w3_posts_to_a_loop_that_spins_write_nothing() {
+    guarded(|| {
+        let event_loop = EventLoop::builder().spin(Duration::from_secs(2)).build().unwrap();
+        event_loop.set_exception_handler(|_| {});
+        let (handle, (spins, spin_begins)) = (event_loop.handle(), mpsc::channel());
+        let poster = thread::spawn(move || {
+            spin_begins.recv().unwrap();
+            // Nothing depends on it but how much this test sees: the loop is to be at its spin.
+            thread::sleep(Duration::from_millis(20));
+            handle.call_soon_threadsafe(|| get_running_loop().unwrap().stop())
+        });
+        event_loop
+            .call_soon(move || {
+                // From here on a write fails: a post that succeeds has undertaken none.
+                break_pipe(&get_running_loop().unwrap());
+                spins.send(()).unwrap();
+            })
+            .unwrap();
+        // If the post is refused nobody stops it.
+        event_loop
+            .call_later(Duration::from_secs(3), || get_running_loop().unwrap().stop())
+            .unwrap();
+        event_loop.run_forever().unwrap();
+        assert!(poster.join().unwrap().is_ok(), "a loop that spins was written a byte");
+    });
+}
+
 //= SPEC.md#w-4
 //= type=test
 //# A full pipe MUST count as a delivered wake, and posting to it MUST NOT block or fail.
