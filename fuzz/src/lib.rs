@@ -35,6 +35,7 @@ mod alphabet;
 mod canary;
 mod coroutine;
 pub mod corpus;
+#[cfg(not(shuttle))]
 mod documents;
 mod ledger;
 mod pipe;
@@ -54,6 +55,7 @@ pub use against_spec::{
 };
 pub use alphabet::Letter;
 pub use canary::Canary;
+#[cfg(not(shuttle))]
 pub use documents::{Document, Reader};
 pub use pipe::{Faults, HostilePipe, PosterOp};
 pub use program::{Body, Factory, Held, LONGEST, Millis, Op, Pick, Program, Then, VERSION};

@@ -4,6 +4,7 @@
 //! them anew with `cargo run --example write_corpus`. A name that begins with `found_` is a regression.
 
 mod against_spec;
+#[cfg(not(shuttle))]
 mod documents;
 mod loop_program;
 mod pipe;
@@ -36,6 +37,7 @@ pub fn of(target: &str) -> Vec<Seed> {
         "executor_life" => encoded(against_spec::pool()),
         "interleavings" => encoded(against_spec::races()),
         "pipe" => encoded(pipe::all()),
+        #[cfg(not(shuttle))]
         "vectors" => encoded(documents::all()),
         "canary" => encoded(themes::canary()),
         _ => Vec::new(),
