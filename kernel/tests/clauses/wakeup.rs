@@ -3,6 +3,7 @@
 mod pipe;
 mod posting;
 mod sleeping;
+mod spinning;
 
 use std::cell::{Cell, RefCell};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -15,7 +16,7 @@ use std::sync::{Arc, Barrier, Mutex, Once, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use loopgate::checkers::{break_pipe, census, drain_pipe, fill_pipe, spin};
+use loopgate::checkers::{break_pipe, census, drain_pipe, fill_pipe, promise_for_spinning, spin};
 use loopgate::{
     ConcurrentFuture, EventLoop, LoopClosed, LoopHandle, PostError, ResultError, Turn,
     get_running_loop, sleep,

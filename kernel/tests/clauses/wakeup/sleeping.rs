@@ -1,4 +1,4 @@
-//! Clauses W-1 to W-3 and W-12: a loop that sleeps, is about to, or spins.
+//! Clauses W-1 to W-3: a loop that sleeps, or is about to.
 
 use super::*;
 
@@ -215,92 +215,4 @@ fn w3_posts_to_a_loop_that_is_awake_write_nothing() {
     event_loop.call_soon(move || post_and_count(&handle, &rounds)).unwrap();
     event_loop.run_forever().unwrap();
     assert_eq!(done.get(), 3);
-}
-
-//= SPEC.md#w-3
-//= type=test
-//# Between two moments at which the loop begins to sleep, posters MUST undertake at most one write
-//# to the pipe.
-#[test]
-fn w3_posts_to_a_loop_that_spins_write_nothing() {
-    guarded(|| {
-        let event_loop = EventLoop::builder().spin(Duration::from_secs(2)).build().unwrap();
-        let (handle, (spins, spin_begins)) = (event_loop.handle(), mpsc::channel());
-        let ((posted, is_posted), (bytes, counted)) = (mpsc::channel(), mpsc::channel());
-        let poster = thread::spawn(move || {
-            spin_begins.recv().unwrap();
-            // Nothing depends on it but how much this test sees: the loop is to be at its spin.
-            thread::sleep(Duration::from_millis(20));
-            let count = move || {
-                let local = get_running_loop().unwrap();
-                // The poster is quicker to publish than to write.
-                is_posted.recv().unwrap();
-                bytes.send(drain_pipe(&local)).unwrap();
-                local.stop();
-            };
-            handle.call_soon_threadsafe(count).unwrap();
-            posted.send(()).unwrap();
-        });
-        event_loop.call_soon(move || spins.send(()).unwrap()).unwrap();
-        event_loop.run_forever().unwrap();
-        poster.join().unwrap();
-        // A turn that a spin has found mail for does not look at the pipe: a byte would still be there.
-        assert_eq!(counted.recv().unwrap(), 0);
-    });
-}
-
-/// How often a thread that spins looks for what does not come, or does, on the next occasion.
-fn looks(comes: bool) -> usize {
-    let looks = Cell::new(0);
-    let came = spin(Duration::ZERO, || {
-        looks.set(looks.get() + 1);
-        comes
-    });
-    assert_eq!(came, comes, "a spin says whether it came");
-    looks.get()
-}
-
-//= SPEC.md#w-12
-//= type=test
-//# A thread whose spins are in vain MUST leave out up to 255 occasions between two of them, and one
-//# that was not in vain MUST make the next occasion count again.
-#[test]
-fn w12_a_spin_that_does_not_pay_is_given_up_and_tried_again() {
-    let spins = |occasions: usize| (0..occasions).filter(|_| looks(false) > 1).count();
-    assert_eq!(spins(1), 1, "the first is tried");
-    assert_eq!(spins(1 + 1), 1, "then one is left out");
-    assert_eq!(spins(3 + 1), 1, "then three");
-    spins(1_000);
-    assert_eq!(spins(256), 1, "and never more than 255");
-    // One that comes while it is being looked for is enough.
-    while looks(false) == 1 {}
-    (0..255).for_each(|_| _ = looks(true));
-    looks(true);
-    assert!(looks(false) > 1, "it pays, and is tried at the first occasion");
-}
-
-//= SPEC.md#w-2
-//= type=test
-//# A post that is accepted while the loop sleeps, or is about to, MUST make that sleep end.
-#[test]
-fn w2_posts_reach_a_loop_that_spins() {
-    guarded(|| {
-        let (started, has_started) = mpsc::channel();
-        let thread = thread::spawn(move || {
-            let event_loop = EventLoop::builder().spin(Duration::from_micros(20)).build().unwrap();
-            started.send(event_loop.handle()).unwrap();
-            event_loop.run_forever().unwrap();
-        });
-        let handle = has_started.recv().unwrap();
-        for value in 0..2_000 {
-            let future = handle.run_coroutine_threadsafe(async move { Ok(value) }).unwrap();
-            assert_eq!(future.result().unwrap(), value);
-            if value % 100 == 0 {
-                // Long enough for the loop to have given up and to sleep.
-                thread::sleep(Duration::from_millis(1));
-            }
-        }
-        handle.stop().unwrap();
-        thread.join().unwrap();
-    });
 }

@@ -1,4 +1,4 @@
-//! Clauses T-6: several awaitables at once, and such as are gone.
+//! Clause T-6: several awaitables at once, and such as are gone.
 
 use super::*;
 
@@ -265,5 +265,68 @@ fn t6_an_awaitable_that_moved_hears_only_of_the_task_that_awaits_it_now() {
         let told = finish(&event_loop, second).unwrap();
         assert!(is_cancelled(), "{name}");
         assert_eq!(told.as_deref(), Some("second"), "{name}");
+    }
+}
+
+//= SPEC.md#t-6
+//= type=test
+//# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then yields
+//# `Err(Cancelled)` with the message.
+#[test]
+fn t6_what_a_task_that_ended_awaited_is_the_next_tasks_if_it_awaits_it_and_else_nobodys() {
+    for index in 0..movables(&virtual_loop()).len() {
+        for moves in [true, false] {
+            let event_loop = virtual_loop();
+            let (name, awaitable, is_cancelled) = movables(&event_loop).swap_remove(index);
+            let shared = Rc::new(RefCell::new(awaitable));
+            let (begun, taken) = (Rc::clone(&shared), Rc::clone(&shared));
+            // It ends without having been suspended, and leaves its awaitable as it is.
+            let first = event_loop
+                .create_task(std::future::poll_fn(move |cx| {
+                    assert!(begun.borrow_mut().as_mut().poll(cx).is_pending());
+                    Poll::Ready(Ok(()))
+                }))
+                .unwrap();
+            finish(&event_loop, first).unwrap();
+            let second = event_loop
+                .create_task(async move {
+                    if moves {
+                        let polled = |cx: &mut Context<'_>| taken.borrow_mut().as_mut().poll(cx);
+                        Ok(message_of(&std::future::poll_fn(polled).await))
+                    } else {
+                        Ok(message_of(&sleep(secs(9)).await))
+                    }
+                })
+                .unwrap();
+            turns(&event_loop, 2);
+            second.cancel_with_message("second");
+            let told = finish(&event_loop, second).unwrap();
+            assert_eq!(told.as_deref(), Some("second"), "{name}");
+            assert_eq!(is_cancelled(), moves, "{name}");
+        }
+    }
+}
+
+//= SPEC.md#t-6
+//= type=test
+//# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then yields
+//# `Err(Cancelled)` with the message.
+#[test]
+fn t6_a_cancel_that_a_task_left_behind_is_not_the_next_tasks() {
+    let ends: [fn() -> Result<(), Exception>; 3] =
+        [|| Ok(()), || Err(Oops.into()), || std::panic::resume_unwind(Box::new("oops"))];
+    for end in ends {
+        let event_loop = virtual_loop();
+        let first = event_loop
+            .create_task(async move {
+                current_task().unwrap().cancel();
+                end()
+            })
+            .unwrap();
+        turns(&event_loop, 2);
+        assert!(first.done());
+        _ = first.exception();
+        let second = event_loop.create_task(async { sleep(secs(1)).await }).unwrap();
+        finish(&event_loop, second).unwrap();
     }
 }
