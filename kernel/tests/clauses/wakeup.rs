@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use loopgate::checkers::{break_pipe, census, drain_pipe, fill_pipe, promise_for_spinning, spin};
 use loopgate::{
-    ConcurrentFuture, EventLoop, LoopClosed, LoopHandle, PostError, ResultError, Turn,
+    Clock, ConcurrentFuture, EventLoop, LoopClosed, LoopHandle, PostError, ResultError, Turn,
     get_running_loop, sleep,
 };
 

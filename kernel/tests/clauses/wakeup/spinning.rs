@@ -201,3 +201,17 @@ fn w12_no_spin_is_longer_than_the_timeout_of_the_wait() {
         assert!(matches!(result, Err(ResultError::TimedOut)));
     });
 }
+
+//= SPEC.md#w-12
+//= type=test
+//# A thread whose spins are in vain MUST leave out up to 255 occasions between two of them, and one
+//# that was not in vain MUST make the next occasion count again.
+#[test]
+fn w12_a_loop_in_virtual_time_does_not_spin() {
+    guarded(|| {
+        let builder = EventLoop::builder().clock(Clock::virtual_time()).spin(HOUR);
+        let event_loop = builder.build().unwrap();
+        event_loop.call_later(2 * HOUR, || get_running_loop().unwrap().stop()).unwrap();
+        event_loop.run_forever().unwrap();
+    });
+}
