@@ -63,7 +63,7 @@ mod vector;
 pub mod wire;
 
 pub use process::Process;
-pub use profile::{Deviation, Profile, Shows, operations};
+pub use profile::{Clock, Deviation, Profile, Shows, measures_time, operations};
 pub use runtime::{Failure, Identity, Logs, Request, Runtime, line, logs};
 pub use suite::{Judgement, Report, Suite, Verdict, lines_of};
 pub use vector::{NoVector, Vector, read_all};

@@ -2,6 +2,7 @@
 #![cfg(not(any(loom, shuttle)))]
 
 mod books;
+mod clocks;
 mod differential;
 mod drivers;
 mod hazards;

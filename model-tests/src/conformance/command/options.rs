@@ -10,7 +10,7 @@ cargo conformance --differential N draw N programs and compare the kernel, the s
 cargo conformance --write          compute what is allowed, and write the vectors anew
 cargo conformance --help           print this text
 
---runtime NAME    this runtime: kernel, asyncio or uvloop; may be given again
+--runtime NAME    this runtime: kernel, asyncio, uvloop or tokio; may be given again
 --profile FILE    a runtime of yours, by its profile
 --vectors DIR     vectors from there instead of model-tests/conformance/vectors
 --rounds N        how often a program with races is run, instead of 20
@@ -18,7 +18,7 @@ cargo conformance --help           print this text
 --json FILE       write every verdict there as JSON
 --html FILE       write the page there, instead of target/conformance.html
 --verbose         print every verdict, and not only failures
---serve NAME      be the driver of the kernel, for others who know the protocol
+--serve NAME      be the driver of kernel or tokio, for others who know the protocol
 
 Exit status: 0 everything is as it should be or as its profile says, 1 something is not, 2 the arguments
 were not understood or a runtime did not come up.

@@ -7,7 +7,7 @@ use super::venv;
 use crate::conformance::Profile;
 
 /// The runtimes that the project measures.
-pub(super) const RUNTIMES: [&str; 3] = ["kernel", "asyncio", "uvloop"];
+pub(super) const RUNTIMES: [&str; 4] = ["kernel", "asyncio", "uvloop", "tokio"];
 
 pub(super) struct Places {
     /// What the kit has besides Rust: drivers, profiles, vectors.
