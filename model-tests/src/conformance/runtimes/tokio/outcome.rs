@@ -12,7 +12,7 @@ use futures::future::{BoxFuture, Shared};
 
 use crate::spec::{Cause, Word};
 
-/// What programs raise: one object for each number.
+/// What programs raise. It cannot be cloned, and there is one for each number: who has the number has the object.
 pub(super) struct Raised(pub(super) u8);
 
 /// What a coroutine returns instead of a value.
