@@ -19,6 +19,7 @@ mod handle;
 mod loop_handle;
 mod ready_queue;
 mod scope;
+mod shown;
 mod submit;
 mod support;
 mod task;

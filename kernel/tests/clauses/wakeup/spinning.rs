@@ -215,3 +215,27 @@ fn w12_a_loop_in_virtual_time_does_not_spin() {
         event_loop.run_forever().unwrap();
     });
 }
+
+//= SPEC.md#w-12
+//= type=test
+//# A thread whose spins are in vain MUST leave out up to 255 occasions between two of them, and one
+//# that was not in vain MUST make the next occasion count again.
+#[test]
+fn w12_a_loop_that_has_more_to_look_for_than_mail_does_not_spin() {
+    guarded(|| {
+        let event_loop = EventLoop::builder().spin(HOUR).build().unwrap();
+        let turn = event_loop.run_once(Some(Duration::from_millis(5))).unwrap();
+        assert_eq!(turn, Turn::Continue);
+
+        let (mut writer, reader) = UnixStream::pair().unwrap();
+        let (runs, is_running) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            is_running.recv().unwrap();
+            writer.write_all(b"x").unwrap();
+        });
+        event_loop.add_reader(&reader, || get_running_loop().unwrap().stop()).unwrap();
+        event_loop.call_soon(move || runs.send(()).unwrap()).unwrap();
+        event_loop.run_forever().unwrap();
+        thread.join().unwrap();
+    });
+}
