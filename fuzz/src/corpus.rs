@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[cfg(not(shuttle))]
-use crate::Document;
+use crate::{Document, Drawn};
 
 /// A fuzz target.
 #[derive(Clone, Copy, Debug)]
@@ -54,9 +54,11 @@ pub const TARGETS: &[Target] = &[
     Target::of::<Scheduled<Life>>(),
     Target::of::<Scheduled<Races>>(),
     Target::of::<Scheduled<HostilePipe>>(),
-    // The kit, which this is about, is not there under an explorer.
+    // The kit, which these need, is not there under an explorer.
     #[cfg(not(shuttle))]
     Target::of::<Document>(),
+    #[cfg(not(shuttle))]
+    Target::of::<Drawn>(),
     Target::of::<Canary>(),
 ];
 

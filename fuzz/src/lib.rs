@@ -9,6 +9,7 @@
 //! * `pipe`: threads that post through a pipe which fails in every way, and `schedule`: how bytes decide who
 //!   goes next;
 //! * `against_spec`: programs of the executable spec's alphabet, which says everything that they may come to;
+//! * `drawn`: programs of the same alphabet, drawn as the conformance kit draws its random ones;
 //! * `documents`: texts as the conformance kit reads them;
 //! * `canary`: a target with a mistake in it, to see that a campaign finds mistakes;
 //! * [`seeds`]: inputs worth starting from, and those that found something; [`corpus`]: what is committed.
@@ -37,6 +38,8 @@ mod coroutine;
 pub mod corpus;
 #[cfg(not(shuttle))]
 mod documents;
+#[cfg(not(shuttle))]
+mod drawn;
 mod ledger;
 mod pipe;
 mod program;
@@ -57,6 +60,8 @@ pub use alphabet::Letter;
 pub use canary::Canary;
 #[cfg(not(shuttle))]
 pub use documents::{Document, Reader};
+#[cfg(not(shuttle))]
+pub use drawn::{Drawn, Shape};
 pub use pipe::{Faults, HostilePipe, PosterOp};
 pub use program::{Body, Factory, Held, LONGEST, Millis, Op, Pick, Program, Then, VERSION};
 pub use schedule::Scheduled;

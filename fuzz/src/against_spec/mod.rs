@@ -93,6 +93,12 @@ pub(crate) fn check_any(program: SpecProgram) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether the spec can say what comes of a program.
+#[cfg(not(shuttle))]
+pub(crate) fn is_judged(program: &SpecProgram) -> bool {
+    allowed(program).is_some()
+}
+
 /// Carries out a program of several threads, by a schedule.
 fn check_scheduled(program: SpecProgram, bytes: &[u8]) -> Result<(), String> {
     let Some(allowed) = allowed(&program) else { return Ok(()) };

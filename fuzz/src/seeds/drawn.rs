@@ -15,7 +15,7 @@ pub(super) fn all() -> Vec<(&'static str, Drawn)> {
         ("turns_by_few_choices", drawn(Shape::Turns, 1, 12)),
         ("turns_by_many_choices", drawn(Shape::Turns, 2, 200)),
         ("whole_by_no_choice", drawn(Shape::Whole, 0, 0)),
-        ("whole_by_few_choices", drawn(Shape::Whole, 3, 12)),
+        ("whole_by_few_choices", drawn(Shape::Whole, 9, 12)),
         ("whole_by_many_choices", drawn(Shape::Whole, 4, 200)),
         ("quiet_by_few_choices", drawn(Shape::Quiet, 5, 24)),
         ("quiet_by_many_choices", drawn(Shape::Quiet, 6, 100)),

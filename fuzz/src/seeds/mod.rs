@@ -6,6 +6,8 @@
 mod against_spec;
 #[cfg(not(shuttle))]
 mod documents;
+#[cfg(not(shuttle))]
+mod drawn;
 mod loop_program;
 mod pipe;
 mod themes;
@@ -37,6 +39,8 @@ pub fn of(target: &str) -> Vec<Seed> {
         "executor_life" => encoded(against_spec::pool()),
         "interleavings" => encoded(against_spec::races()),
         "pipe" => encoded(pipe::all()),
+        #[cfg(not(shuttle))]
+        "whole_programs" => encoded(drawn::all()),
         #[cfg(not(shuttle))]
         "vectors" => encoded(documents::all()),
         "canary" => encoded(themes::canary()),

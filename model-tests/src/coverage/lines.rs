@@ -59,10 +59,10 @@ impl Lines {
             let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
             if line.starts_with("DA:") {
                 let number = small(next());
-                *file.lines.entry(number).or_default() += next();
+                add(file.lines.entry(number).or_default(), next());
             } else if line.starts_with("BRDA:") {
                 let branch = (small(next()), small(next()), small(next()));
-                *file.branches.entry(branch).or_default() += next();
+                add(file.branches.entry(branch).or_default(), next());
             }
         }
         lines
@@ -73,13 +73,19 @@ impl Lines {
         for (path, file) in &other.0 {
             let own = self.0.entry(path.clone()).or_default();
             for (line, count) in &file.lines {
-                *own.lines.entry(*line).or_default() += count;
+                add(own.lines.entry(*line).or_default(), *count);
             }
             for (branch, count) in &file.branches {
-                *own.branches.entry(*branch).or_default() += count;
+                add(own.branches.entry(*branch).or_default(), *count);
             }
         }
     }
+}
+
+/// Counts that LLVM derives from others come out negative if those were taken at different moments, which is a very
+/// large number to it.
+fn add(sum: &mut u64, count: u64) {
+    *sum = sum.saturating_add(count);
 }
 
 #[cfg(test)]

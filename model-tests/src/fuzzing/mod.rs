@@ -48,6 +48,7 @@ pub const TARGETS: &[Target] = &[
     Target::scheduled("interleavings", 4),
     Target::scheduled("pipe", 2),
     Target::new("vectors", 1),
+    Target::new("whole_programs", 3),
     Target { canary: true, ..Target::new("canary", 1) },
 ];
 

@@ -16,8 +16,8 @@ use loopgate_model_tests::coverage::{Lines, Llvm};
 
 const HELP: &str = "\
 cargo coverage           run everything, and print what of the kernel is run, file by file
-cargo coverage PART...   run these parts only; of the others, what their last run has counted. For that the
-                         kernel has to be the same. The parts are tests, machines, stress, models, fuzz, schedules
+cargo coverage PART...   run these parts only; of the others, what their last run has counted, which is nothing
+                         if anything was built anew since. The parts are tests, machines, stress, models, fuzz, schedules
 --again                  run no part at all
 --write                  write the report to model-tests/COVERAGE.md as well
 

@@ -24,7 +24,7 @@ use super::runtime::{Failure, Logs, Request, Runtime};
 use crate::spec::{Habit, Program, Seeded};
 
 pub use case::{Case, Expected, Reference, Side};
-pub use draw::{Kind, program};
+pub use draw::{Kind, program, program_by};
 pub use reach::{Reach, alphabet};
 pub use shrink::smallest;
 

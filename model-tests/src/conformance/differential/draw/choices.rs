@@ -1,33 +1,33 @@
 //! Where the choices of a drawn program come from: bytes that are given, and then a generator.
 
-use std::vec;
+use std::collections::VecDeque;
 
 use fastrand::Rng;
 
 /// Choices, one after the other.
 pub(super) struct Choices {
-    given: vec::IntoIter<u8>,
+    given: VecDeque<u8>,
     random: Rng,
 }
 
 impl Choices {
     pub(super) fn random(seed: u64) -> Choices {
-        Choices { given: Vec::new().into_iter(), random: Rng::with_seed(seed) }
+        Choices { given: VecDeque::new(), random: Rng::with_seed(seed) }
     }
 
     /// Those of the bytes. Programs are trees, which never end if nothing is chosen any more: so the rest is drawn,
     /// always from the same seed.
     pub(super) fn given(bytes: &[u8]) -> Choices {
-        Choices { given: bytes.to_vec().into_iter(), random: Rng::with_seed(0) }
+        Choices { given: bytes.iter().copied().collect(), random: Rng::with_seed(0) }
     }
 
     /// The next that is given. What has more than 256 possibilities takes two bytes.
     fn next(&mut self, bound: usize) -> Option<usize> {
-        let first = usize::from(self.given.next()?);
+        let first = usize::from(self.given.pop_front()?);
         if bound <= 256 {
             return Some(first % bound);
         }
-        let second = usize::from(self.given.next().unwrap_or(0));
+        let second = usize::from(self.given.pop_front().unwrap_or(0));
         Some((first << 8 | second) % bound)
     }
 
@@ -50,7 +50,7 @@ impl Choices {
     }
 
     pub(super) fn shuffle<T>(&mut self, items: &mut [T]) {
-        if self.given.as_slice().is_empty() {
+        if self.given.is_empty() {
             return self.random.shuffle(items);
         }
         for last in (1..items.len()).rev() {

@@ -46,7 +46,7 @@ impl Draw {
                 Op::Wait { futures: some(self), when: self.of(&when), limit }
             }
             // Those that are done when it begins come in any order: one is enough to ask about.
-            13 => Op::AsCompleted { futures: vec![future; self.random.usize(..3)], limit },
+            13 => Op::AsCompleted { futures: vec![future; self.choices.index(3)], limit },
             _ if listens => Op::OnDone { future, callback: self.small(CALLBACKS) },
             _ => Op::Mark(self.small(10)),
         }

@@ -1,4 +1,4 @@
-//! Programs drawn at random, the same ones for the same seed.
+//! Programs drawn at random, the same ones for the same seed; or by the choices of a fuzzer.
 //!
 //! There are six kinds, because each runtime can be asked only what it has and what SPEC.md decides:
 //!
@@ -11,6 +11,7 @@
 //! * [`Kind::Threads`]: a loop, another thread, and a pool. What races has several outcomes;
 //! * [`Kind::Whole`]: as `Turns`, of the whole alphabet: also what other runtimes lack.
 
+mod choices;
 mod futures;
 mod quiet;
 mod threads;
@@ -18,6 +19,7 @@ mod turns;
 
 use crate::spec::Program;
 use crate::spec::program::VERSION;
+use choices::Choices;
 
 /// What a program is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,7 +59,7 @@ pub fn program(seed: u64, attempt: u64) -> (Kind, Program) {
     // Neighbours are to have nothing in common.
     let mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d;
     let mixed = mixed ^ attempt.wrapping_mul(0xd1b5_4a32_d192_ed03);
-    let mut draw = Draw { random: fastrand::Rng::with_seed(mixed), in_place: false };
+    let mut draw = Draw { choices: Choices::random(mixed), in_place: false };
     let kind = match draw.below(20) {
         0..=7 => Kind::Turns,
         8..=11 => Kind::Quiet,
@@ -66,16 +68,16 @@ pub fn program(seed: u64, attempt: u64) -> (Kind, Program) {
         15 => Kind::Threads,
         _ => Kind::Whole,
     };
-    let program = match kind {
-        Kind::Turns => draw.loop_program(false),
-        Kind::Whole => draw.loop_program(true),
-        Kind::Quiet => draw.quiet(),
-        Kind::Futures => draw.futures(),
-        Kind::Pools => draw.pool(),
-        Kind::Threads => draw.threads(),
-    };
     let name = format!("drawn_{}_{seed}", kind.name());
-    (kind, Program { version: VERSION, name, ..program })
+    (kind, Program { version: VERSION, name, ..draw.program(kind) })
+}
+
+/// A program of this kind, by these choices: each byte is one, and what they do not decide is always the same. It may be
+/// one that cannot be run.
+#[must_use]
+pub fn program_by(kind: Kind, choices: &[u8]) -> Program {
+    let mut draw = Draw { choices: Choices::given(choices), in_place: false };
+    Program { version: VERSION, ..draw.program(kind) }
 }
 
 /// Tasks, concurrent futures and loop futures that a program of one thread begins with.
@@ -89,7 +91,7 @@ const CALLBACKS: u8 = 3;
 const PROMISES: u8 = 2;
 
 struct Draw {
-    random: fastrand::Rng,
+    choices: Choices,
     /// Of the quiet kind: a coroutine is awaited in place, which can be done once.
     in_place: bool,
 }
@@ -104,12 +106,23 @@ struct Place {
 }
 
 impl Draw {
+    fn program(&mut self, kind: Kind) -> Program {
+        match kind {
+            Kind::Turns => self.loop_program(false),
+            Kind::Whole => self.loop_program(true),
+            Kind::Quiet => self.quiet(),
+            Kind::Futures => self.futures(),
+            Kind::Pools => self.pool(),
+            Kind::Threads => self.threads(),
+        }
+    }
+
     fn below(&mut self, bound: u32) -> u32 {
-        self.random.u32(..bound)
+        self.choices.below(bound)
     }
 
     fn small(&mut self, bound: u8) -> u8 {
-        self.random.u8(..bound)
+        self.choices.small(bound)
     }
 
     fn one_in(&mut self, many: u32) -> bool {
@@ -117,6 +130,6 @@ impl Draw {
     }
 
     fn of<T: Clone>(&mut self, choices: &[T]) -> T {
-        choices[self.random.usize(..choices.len())].clone()
+        choices[self.choices.index(choices.len())].clone()
     }
 }

@@ -10,7 +10,7 @@ impl Draw {
         // The children, which write nothing, then the one that waits, then one that is awaited in place.
         // Sums of different powers of two are never equal.
         let mut delays: Vec<Units> = (0..18).map(|power| 1 << power).collect();
-        self.random.shuffle(&mut delays);
+        self.choices.shuffle(&mut delays);
         let mut thread = vec![
             Op::NewLoop(0),
             Op::SetHandler { on: 0, handler: Handler::Recording },
