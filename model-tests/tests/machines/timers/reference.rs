@@ -1,85 +1,23 @@
-//! Timers in virtual time beside [`Timers`], and what they share with [`ReadyQueue`] and [`Inbox`].
-//!
-//! A program sets timers from the loop's thread and from outside, at moments that have passed, that are equal,
-//! that are beyond the clock's range; cancels them; lets time pass; and runs iterations that do not sleep, that
-//! sleep for so long at most, or until the first timer.
+//! What a program of timers comes to, by the spec.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
-use std::time::Duration;
 
-use loopgate::checkers::census;
-use loopgate::{
-    Clock, DeadlineOverflow, EventLoop, Exception, LoopClosed, PostError, ThreadsafeTimerHandle,
-    Time, TimerHandle, Turn,
-};
 use loopgate_model_tests::spec::handle::{Action as OnHandle, Handle};
 use loopgate_model_tests::spec::ready_queue::{self, ReadyQueue};
 use loopgate_model_tests::spec::timers::{self, Timers};
 use loopgate_model_tests::spec::wakeup::{self, Inbox};
 use loopgate_model_tests::spec::{Cause, Word};
 use proptest::prelude::*;
-use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
+use proptest_state_machine::ReferenceStateMachine;
 
-use super::support::{Expected, Reached, Suite, regressions, run, take};
+use super::super::support::take;
 
-static REACHED: Reached = Reached::new();
-
-const SUITE: Suite = Suite {
-    name: "timers",
-    regressions: regressions!("timers"),
-    programs: 160,
-    longest: 220,
-    seed: 3,
-};
-
-const EXPECTED: Expected<'_> = Expected {
-    operations: &[
-        "call_soon",
-        "call_at",
-        "call_later",
-        "call_later_threadsafe",
-        "out of range",
-        "cancel",
-        "many, cancelled",
-        "time passes",
-        "turn",
-        "turn with a limit",
-        "turn until a timer",
-        "close",
-        "new loop",
-    ],
-    states: &["no timer", "one waits", "one is due", "one was posted", "closed"],
-    impossible: &[
-        ("turn", &["closed"]),
-        ("turn with a limit", &["closed"]),
-        ("turn until a timer", &["closed"]),
-        ("close", &["closed"]),
-        ("many, cancelled", &["closed"]),
-    ],
-    transitions: &[],
-    answers: &[
-        ("call_soon", &["ok", "loop closed"]),
-        ("call_at", &["ok", "loop closed"]),
-        ("call_later", &["ok", "loop closed"]),
-        ("call_later_threadsafe", &["ok", "loop closed"]),
-        ("out of range", &["refused", "loop closed"]),
-        ("cancel", &["prevented", "too late"]),
-        ("turn", &["nothing ran", "some ran"]),
-        ("turn with a limit", &["nothing ran", "some ran"]),
-        ("turn until a timer", &["nothing ran", "some ran"]),
-        ("callback: set", &["in the past", "later"]),
-        ("callback: cancel", &["due in this batch", "waiting", "too late"]),
-    ],
-};
-
-type Id = u16;
+pub(super) type Id = u16;
 /// Milliseconds.
-type Units = u32;
+pub(super) type Units = u32;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Script {
+pub(super) enum Script {
     Nothing,
     /// Sets a timer at this moment, which may have passed.
     Sets(Id, Units),
@@ -88,7 +26,7 @@ enum Script {
 
 /// How a callback is scheduled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum How {
+pub(super) enum How {
     Soon,
     At(Units),
     Later(Units),
@@ -96,7 +34,7 @@ enum How {
 }
 
 #[derive(Clone, Debug)]
-enum Operation {
+pub(super) enum Operation {
     Schedule(Id, How, Script),
     /// With a delay that the clock has no moment for; from outside or not.
     OutOfRange {
@@ -114,7 +52,7 @@ enum Operation {
 }
 
 impl Operation {
-    fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         match self {
             Operation::Schedule(_, How::Soon, _) => "call_soon",
             Operation::Schedule(_, How::At(_), _) => "call_at",
@@ -137,29 +75,29 @@ impl Operation {
 type Posted = (Units, Id);
 
 #[derive(Clone, Debug)]
-struct Call {
-    handle: Handle,
+pub(super) struct Call {
+    pub(super) handle: Handle,
     /// `None` of one that is no timer.
-    when: Option<Units>,
-    script: Script,
+    pub(super) when: Option<Units>,
+    pub(super) script: Script,
 }
 
 #[derive(Clone, Debug)]
-struct Model {
-    timers: Timers<Id>,
-    ready: ReadyQueue<Id>,
-    inbox: Inbox<Posted>,
-    closed: bool,
-    now: Units,
-    calls: BTreeMap<Id, Call>,
+pub(super) struct Model {
+    pub(super) timers: Timers<Id>,
+    pub(super) ready: ReadyQueue<Id>,
+    pub(super) inbox: Inbox<Posted>,
+    pub(super) closed: bool,
+    pub(super) now: Units,
+    pub(super) calls: BTreeMap<Id, Call>,
     /// D-5: how many insertions and iterations each cancelled timer may still be in the heap.
-    husks: Vec<usize>,
+    pub(super) husks: Vec<usize>,
     /// Called, at which moment.
-    log: Vec<(Id, Units)>,
-    answer: Word,
-    before: &'static str,
-    outcome: Option<&'static str>,
-    within: Vec<(&'static str, &'static str)>,
+    pub(super) log: Vec<(Id, Units)>,
+    pub(super) answer: Word,
+    pub(super) before: &'static str,
+    pub(super) outcome: Option<&'static str>,
+    pub(super) within: Vec<(&'static str, &'static str)>,
 }
 
 impl Model {
@@ -383,7 +321,7 @@ impl Model {
     }
 }
 
-struct Programs;
+pub(super) struct Programs;
 
 impl ReferenceStateMachine for Programs {
     type State = Model;
@@ -482,240 +420,4 @@ impl ReferenceStateMachine for Programs {
             _ => !model.closed,
         }
     }
-}
-
-enum Given {
-    Call(loopgate::Handle),
-    Timer(TimerHandle),
-    FromOutside(ThreadsafeTimerHandle),
-}
-
-impl Given {
-    fn cancel(&self) -> bool {
-        match self {
-            Given::Call(handle) => handle.cancel(),
-            Given::Timer(handle) => handle.cancel(),
-            Given::FromOutside(handle) => handle.cancel(),
-        }
-    }
-
-    fn cancelled(&self) -> bool {
-        match self {
-            Given::Call(handle) => handle.cancelled(),
-            Given::Timer(handle) => handle.cancelled(),
-            Given::FromOutside(handle) => handle.cancelled(),
-        }
-    }
-
-    fn when(&self) -> Option<Units> {
-        match self {
-            Given::Call(_) => None,
-            Given::Timer(handle) => Some(units(handle.when())),
-            Given::FromOutside(handle) => Some(units(handle.when())),
-        }
-    }
-}
-
-fn units(time: Time) -> Units {
-    let nanos = time.as_nanos();
-    assert_eq!(nanos % 1_000_000, 0, "nothing is rounded");
-    Units::try_from(nanos / 1_000_000).expect("programs are short")
-}
-
-fn span(units: Units) -> Duration {
-    Duration::from_millis(units.into())
-}
-
-thread_local! {
-    /// Callbacks from outside are `Send`, so what they share with the program is found here.
-    static WORLD: RefCell<Option<Rc<World>>> = const { RefCell::new(None) };
-}
-
-fn world() -> Rc<World> {
-    WORLD.with_borrow(|world| Rc::clone(world.as_ref().expect("a program is running")))
-}
-
-struct World {
-    event_loop: RefCell<EventLoop>,
-    given: RefCell<BTreeMap<Id, Given>>,
-    log: RefCell<Vec<(Id, Units)>>,
-}
-
-impl World {
-    fn make_loop() -> EventLoop {
-        EventLoop::with_clock(Clock::virtual_time()).unwrap()
-    }
-
-    fn schedule(&self, id: Id, how: How, script: Script) -> Word {
-        let event_loop = self.event_loop.borrow();
-        let callback = move || {
-            let world = world();
-            let now = units(world.event_loop.borrow().time());
-            world.log.borrow_mut().push((id, now));
-            world.perform(script);
-        };
-        let given = match how {
-            How::Soon => event_loop.call_soon(callback).map(Given::Call).map_err(Exception::from),
-            How::At(at) => event_loop
-                .call_at(Time::from_nanos(u64::from(at) * 1_000_000), callback)
-                .map(Given::Timer)
-                .map_err(Exception::from),
-            How::Later(after) => event_loop.call_later(span(after), callback).map(Given::Timer),
-            How::FromOutside(after) => event_loop
-                .handle()
-                .call_later_threadsafe(span(after), callback)
-                .map(Given::FromOutside),
-        };
-        match given {
-            Ok(given) => {
-                self.given.borrow_mut().insert(id, given);
-                Word::Ok
-            }
-            Err(why) => refusal(&why),
-        }
-    }
-
-    fn perform(&self, script: Script) {
-        match script {
-            Script::Nothing => {}
-            Script::Sets(id, at) => {
-                assert_eq!(self.schedule(id, How::At(at), Script::Nothing), Word::Ok)
-            }
-            Script::Cancels(id) => {
-                self.cancel(id);
-            }
-        }
-    }
-
-    fn cancel(&self, id: Id) -> bool {
-        self.given.borrow().get(&id).is_some_and(Given::cancel)
-    }
-
-    fn many(&self, number: u16) {
-        let event_loop = self.event_loop.borrow();
-        for _ in 0..number {
-            let far = event_loop.call_later(span(1_000_000), || unreachable!("cancelled")).unwrap();
-            assert!(far.cancel());
-        }
-    }
-
-    fn turn(&self, longest: Option<Units>) {
-        let turn = self.event_loop.borrow().run_once(longest.map(span)).unwrap();
-        assert_eq!(turn, Turn::Continue);
-    }
-}
-
-fn refusal(why: &Exception) -> Word {
-    let posted = matches!(why.downcast_ref(), Some(PostError::LoopClosed));
-    if why.is::<DeadlineOverflow>() {
-        return Word::None;
-    }
-    assert!(posted || why.is::<LoopClosed>(), "{why}");
-    Word::Error(Cause::LoopClosed)
-}
-
-struct Machine;
-
-impl StateMachineTest for Machine {
-    type SystemUnderTest = Rc<World>;
-    type Reference = Programs;
-
-    fn init_test(_: &Model) -> Rc<World> {
-        let world = Rc::new(World {
-            event_loop: RefCell::new(World::make_loop()),
-            given: RefCell::default(),
-            log: RefCell::default(),
-        });
-        WORLD.set(Some(Rc::clone(&world)));
-        world
-    }
-
-    fn apply(world: Rc<World>, model: &Model, operation: Operation) -> Rc<World> {
-        REACHED.transition(operation.name(), model.before);
-        if let Some(outcome) = model.outcome {
-            REACHED.answer(operation.name(), outcome);
-        }
-        for (operation, outcome) in &model.within {
-            REACHED.answer(operation, outcome);
-        }
-        let mut answer = Word::Ok;
-        match operation {
-            Operation::Schedule(id, how, script) => answer = world.schedule(id, how, script),
-            Operation::OutOfRange { outside } => {
-                let event_loop = world.event_loop.borrow();
-                let refused = if outside {
-                    let handle = event_loop.handle();
-                    handle.call_later_threadsafe(Duration::MAX, || {}).map(drop).unwrap_err()
-                } else {
-                    event_loop.call_later(Duration::MAX, || {}).map(drop).unwrap_err()
-                };
-                answer = refusal(&refused);
-            }
-            Operation::Cancel(id) => answer = Word::of(world.cancel(id)),
-            Operation::Many(number) => world.many(number),
-            Operation::Passes(units) => world.event_loop.borrow().clock().sleep(span(units)),
-            Operation::Turn => world.turn(Some(0)),
-            Operation::TurnWithin(units) => world.turn(Some(units)),
-            Operation::TurnUntilTimer => world.turn(None),
-            Operation::Close => world.event_loop.borrow().close().unwrap(),
-            Operation::NewLoop => drop(world.event_loop.replace(World::make_loop())),
-        }
-        assert_eq!(answer, model.answer);
-        world
-    }
-
-    fn check_invariants(world: &Rc<World>, model: &Model) {
-        assert_eq!(*world.log.borrow(), model.log, "what was called, and when");
-        let event_loop = world.event_loop.borrow();
-        assert_eq!(units(event_loop.time()), model.now);
-        let held = census(&event_loop);
-        assert_eq!(held.queued, model.ready.len());
-        let wanted = model.timers.iter().count();
-        let most = wanted + model.husks.len();
-        assert!((wanted..=most).contains(&held.timers), "{held:?}: {wanted} to {most} timers");
-        let given = world.given.borrow();
-        assert!(given.keys().eq(model.calls.keys()), "what was accepted");
-        for (given, (id, call)) in given.values().zip(&model.calls) {
-            assert_eq!(given.cancelled(), call.handle == Handle::Cancelled, "{id}");
-            assert_eq!(given.when(), call.when, "{id}");
-        }
-    }
-
-    fn teardown(_: Rc<World>, _: Model) {
-        WORLD.set(None);
-    }
-}
-
-//= SPEC.md#d-1
-//= type=test
-//# A timer MUST NOT fire before its deadline by the loop's clock.
-//= SPEC.md#d-2
-//= type=test
-//# Timers with equal deadlines MUST fire in the order in which they were scheduled.
-//= SPEC.md#d-3
-//= type=test
-//# A deadline beyond the clock's range MUST be refused with an error that changes nothing.
-//= SPEC.md#d-4
-//= type=test
-//# A timer that is due but is cancelled by an earlier callback of its batch MUST NOT run.
-//= SPEC.md#d-5
-//= type=test
-//# A cancelled timer MUST be purged from the heap after at most as many insertions and iterations
-//# as the heap then had timers, or 64, at a cost that is amortised over these.
-//= SPEC.md#d-6
-//= type=test
-//# A deadline that has passed when a timer is set MUST make it due in the next iteration, and never
-//# run it inside the call.
-//= SPEC.md#d-7
-//= type=test
-//# `call_later_threadsafe` MUST count its delay from the call, wake the loop if needed, and return
-//# a handle that any thread may cancel.
-//= SPEC.md#q-3
-//= type=test
-//# Within one iteration, entries queued before the sleep MUST run before descriptors that became
-//# ready, and these before timers that became due.
-#[test]
-fn d1_timers_behave_as_the_spec() {
-    run::<Machine>(&SUITE);
-    REACHED.check(&SUITE, &EXPECTED);
 }

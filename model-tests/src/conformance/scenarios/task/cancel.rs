@@ -1,111 +1,12 @@
-//! T: tasks, and how they are cancelled.
+//! Tasks that are cancelled, and what becomes of it: T-5 to T-13.
 
-use super::words::*;
-use super::{Scenario, scenario};
-use crate::spec::program::Op::{self, *};
-use crate::spec::program::{Awaited, Catch, Factory, Local, Query as Asks, Stmt};
+use super::super::words::*;
+use super::super::{Scenario, scenario};
+use super::{CURRENT, after_a_step, asked};
+use crate::spec::program::Op::*;
+use crate::spec::program::{Awaited, Catch, Local, Query as Asks, Stmt};
 
-pub(super) fn scenarios() -> Vec<Scenario> {
-    let mut all = lives();
-    all.extend(cancelled_in_time());
-    all.extend(received());
-    all.extend(unreceived());
-    all.extend(awaited());
-    all.extend(taken_back());
-    all.extend(factories());
-    all.extend(known());
-    all.extend(sleeps());
-    all
-}
-
-const CURRENT: Local = Local::Current;
-
-fn asked(task: u8) -> [Stmt; 3] {
-    let of = Local::Task(task);
-    [
-        run(QueryLocal { of, what: Asks::Done }),
-        run(QueryLocal { of, what: Asks::Cancelled }),
-        run(ResultLocal(of)),
-    ]
-}
-
-/// Coroutine 0 makes a task of coroutine 1, lets it come to its first await, does something, and waits.
-fn after_a_step(name: &str, clauses: &str, about: &str, then: &[Stmt]) -> Scenario {
-    let begin = [run(task(1)), yields()];
-    let end = [settle(1)];
-    scenario(name, clauses, about).main([&begin, then, &end, &asked(1)].concat())
-}
-
-fn lives() -> Vec<Scenario> {
-    let ends = |name: &str, clauses, about, script: Vec<Stmt>| {
-        let main = [vec![run(task(1)), mark(9), settle(1)], asked(1).to_vec()].concat();
-        scenario(name, clauses, about).main(main).coroutine(script)
-    };
-    vec![
-        ends(
-            "t1_begins_later",
-            "T-1 T-2",
-            "Creating a task runs nothing of it.",
-            vec![mark(1), Stmt::Return(7)],
-        ),
-        ends(
-            "t2_value_after_awaits",
-            "T-2",
-            "Its value is the result.",
-            vec![yields(), yields(), Stmt::Return(7)],
-        ),
-        ends(
-            "t2_exception",
-            "T-2 X-1",
-            "What it raises is its exception.",
-            vec![yields(), Stmt::Raise(1)],
-        ),
-        ends(
-            "t2_raises_cancelled",
-            "T-2",
-            "Raising `cancelled` makes it cancelled.",
-            vec![Stmt::RaiseCancelled],
-        ),
-        ends("t2_panics", "T-2 X-2", "A panic is an exception.", vec![yields(), Stmt::Panic(1)]),
-        ends(
-            "t2_without_a_statement",
-            "T-2",
-            "A coroutine without statements has a result.",
-            vec![],
-        ),
-        scenario("t2_nested_values", "T-2", "Tasks await tasks.")
-            .main([run(task(1)), await_task(1), Stmt::Return(9)])
-            .coroutine([run(task(2)), await_task(2), Stmt::Return(8)])
-            .coroutine([Stmt::Return(7)]),
-        scenario(
-            "t1_first_steps_in_order",
-            "T-1 Q-1",
-            "First steps come in the order of creation.",
-        )
-        .main([run(task(1)), run(task(2)), run(task(3)), mark(9), settle(3)])
-        .coroutine([mark(1)])
-        .coroutine([mark(2)])
-        .coroutine([mark(3)]),
-        scenario("t1_interleaved", "T-1 T-18", "Tasks that yield take turns.")
-            .main([run(task(1)), run(task(2)), settle(1), settle(2)])
-            .coroutine([mark(1), yields(), mark(2), yields(), mark(3)])
-            .coroutine([mark(11), yields(), mark(12), yields(), mark(13)]),
-        scenario("t3_callback_of_a_task", "L-1 T-2", "A task's callback is queued when it ends.")
-            .main([run(task(1)), run(on_task_done(1, 0)), settle(1), yields(), yields()])
-            .coroutine([mark(1), Stmt::Return(7)])
-            .callback([Mark(0), task_result(1)]),
-        scenario(
-            "t4_an_awaited_gate",
-            "T-4",
-            "A foreign awaitable wakes its task from another thread.",
-        )
-        .thread([NewLoop(0), Start(1), run_until_complete(0), Join(1)])
-        .thread([Signal(0)])
-        .coroutine([Stmt::Await(Awaited::Foreign(0)), Stmt::Return(7)]),
-    ]
-}
-
-fn cancelled_in_time() -> Vec<Scenario> {
+pub(super) fn cancelled_in_time() -> Vec<Scenario> {
     let made = |then: &[Stmt]| [&[run(task(1))], then, &[settle(1)], &asked(1)[..]].concat();
     vec![
         scenario("t7_before_its_first_step", "T-7 T-5", "It never runs a statement.")
@@ -161,7 +62,7 @@ fn cancelled_in_time() -> Vec<Scenario> {
     ]
 }
 
-fn received() -> Vec<Scenario> {
+pub(super) fn received() -> Vec<Scenario> {
     let cancelled = |name: &str, clauses, about, script: Vec<Stmt>| {
         after_a_step(name, clauses, about, &[run(cancel_task(1))]).coroutine(script)
     };
@@ -234,7 +135,7 @@ fn received() -> Vec<Scenario> {
     ]
 }
 
-fn unreceived() -> Vec<Scenario> {
+pub(super) fn unreceived() -> Vec<Scenario> {
     let itself = |name: &str, clauses, about, then: Vec<Stmt>| {
         let script = [vec![run(CancelLocal(CURRENT))], then].concat();
         let main = [vec![run(task(1)), settle(1)], asked(1).to_vec()].concat();
@@ -277,7 +178,7 @@ fn unreceived() -> Vec<Scenario> {
     ]
 }
 
-fn awaited() -> Vec<Scenario> {
+pub(super) fn awaited() -> Vec<Scenario> {
     let future = Local::Future(0);
     vec![
         after_a_step(
@@ -406,7 +307,7 @@ fn awaited() -> Vec<Scenario> {
     ]
 }
 
-fn taken_back() -> Vec<Scenario> {
+pub(super) fn taken_back() -> Vec<Scenario> {
     let itself = |name: &str, about, then: Vec<Stmt>| {
         scenario(name, "T-12", about).main([run(task(1)), settle(1)]).coroutine(then)
     };
@@ -462,148 +363,5 @@ fn taken_back() -> Vec<Scenario> {
             run(new_future(0)),
             catching(Catch::Cancelled, [await_local(0)], [run(Cancelling(CURRENT))]),
         ]),
-    ]
-}
-
-fn factories() -> Vec<Scenario> {
-    let submitted = |name: &str, clauses, about, made: Op, then: Vec<Op>| {
-        let begin = vec![NewLoop(0), recording(), made, submit(0)];
-        scenario(name, clauses, about)
-            .thread(all([begin, then, turns(3), vec![result(0), ended(0)]]))
-            .coroutine([mark(1)])
-    };
-    vec![
-        scenario("t14_fails", "T-14", "Creation fails with the factory's exception.")
-            .thread(all([vec![NewLoop(0), factory(Factory::Fails(1)), task(0), soon(0)], turns(2)]))
-            .coroutine([mark(1)])
-            .callback([Mark(0), AllTasks(0)]),
-        scenario("t14_panics", "T-14 X-2", "So does a factory that panics.")
-            .thread(all([
-                vec![NewLoop(0), factory(Factory::Panics(1)), task(0), soon(0)],
-                turns(2),
-            ]))
-            .coroutine([mark(1)])
-            .callback([Mark(0), AllTasks(0)]),
-        scenario(
-            "t14_another_coroutines_task",
-            "T-14",
-            "One that returns another task is refused.",
-        )
-        .main([run(factory(Factory::Wrong)), run(task(1)), yields(), yields()])
-        .coroutine([mark(1)]),
-        scenario("t14_taken_away", "T-14", "Without it tasks are made as before.")
-            .thread(all([
-                vec![NewLoop(0), factory(Factory::Fails(1)), factory(Factory::Default), task(0)],
-                turns(2),
-                vec![task_result(0)],
-            ]))
-            .coroutine([mark(1), Stmt::Return(7)]),
-        submitted(
-            "t15_of_a_submission",
-            "T-15 X-1",
-            "The submitter and the handler get the same exception.",
-            factory(Factory::Fails(1)),
-            vec![],
-        ),
-        submitted(
-            "t15_panics",
-            "T-15 X-2",
-            "Also if the factory panicked.",
-            factory(Factory::Panics(1)),
-            vec![],
-        ),
-        submitted(
-            "t16_of_a_cancelled_submission",
-            "T-16",
-            "If the submission was cancelled only the handler is told.",
-            factory(Factory::Fails(1)),
-            vec![Cancel(0)],
-        ),
-        scenario("t15_the_loop_goes_on", "T-15 T-14", "The next submission has a task again.")
-            .thread(all([
-                vec![NewLoop(0), recording(), factory(Factory::Fails(1)), submit(0)],
-                turns(2),
-                vec![factory(Factory::Default), submit(1)],
-                turns(3),
-                vec![result(0), result(1)],
-            ]))
-            .coroutine([mark(1)])
-            .coroutine([mark(2), Stmt::Return(7)]),
-        scenario("t15_by_another_thread", "T-15", "A thread that waits is told.")
-            .thread([
-                NewLoop(0),
-                recording(),
-                factory(Factory::Fails(1)),
-                Start(1),
-                RunForever(0),
-                Join(1),
-            ])
-            .thread([submit(0), result(0), Stop(0)])
-            .coroutine([mark(1)]),
-    ]
-}
-
-fn known() -> Vec<Scenario> {
-    let count = || run(AllTasks(0));
-    vec![
-        scenario("t17_all_that_are_not_done", "T-17", "`all_tasks` counts what is not done.")
-            .main([
-                count(),
-                run(task(1)),
-                run(task(2)),
-                count(),
-                settle(1),
-                count(),
-                run(cancel_task(2)),
-                settle(2),
-                count(),
-            ])
-            .coroutine([])
-            .coroutine([sleep(1000)]),
-        scenario("t17_current", "T-17", "The current task is the one that runs, turn by turn.")
-            .main([run(task(1)), run(task(2)), yields(), settle(1), settle(2), run(task_result(2))])
-            .coroutine([yields(), run(CancelLocal(CURRENT)), Stmt::Return(7)])
-            .coroutine([yields(), run(Cancelling(CURRENT)), Stmt::Return(8)]),
-        scenario("t17_a_task_that_was_dropped", "T-17", "A task lives on without its handle.")
-            .main([
-                run(task(1)),
-                run(Forget(Local::Task(1))),
-                yields(),
-                count(),
-                yields(),
-                yields(),
-            ])
-            .coroutine([yields(), mark(1)]),
-    ]
-}
-
-fn sleeps() -> Vec<Scenario> {
-    vec![
-        scenario("t18_sleeps_end_in_order", "T-18 D-1", "Sleeps end by their deadlines.")
-            .main([run(task(1)), run(task(2)), run(task(3)), settle(1), settle(2), settle(3)])
-            .coroutine([sleep(3), mark(1)])
-            .coroutine([sleep(1), mark(2)])
-            .coroutine([sleep(2), mark(3)]),
-        scenario("t18_equal_sleeps", "T-18 D-2", "Equal ones in the order in which they began.")
-            .main([run(task(1)), run(task(2)), run(task(3)), run(task(4)), settle(1), settle(4)])
-            .coroutine([sleep(3), mark(1)])
-            .coroutine([sleep(3), mark(2)])
-            .coroutine([sleep(3), mark(3)])
-            .coroutine([sleep(3), mark(4)]),
-        scenario("t18_not_early", "T-18 D-1", "A sleep does not end before a timer of less.")
-            .main([run(later(2, 0)), sleep(3), mark(9)])
-            .marks(1),
-        scenario("t18_yield_lets_all_run", "T-18", "A yield lets everything run that is queued.")
-            .main([run(soon(0)), run(soon(1)), yields(), mark(9)])
-            .marks(2),
-        scenario("t18_one_turn", "T-18 Q-2", "And no more than that.")
-            .main([run(soon(0)), yields(), mark(9), yields()])
-            .callback([Mark(0), soon(1)])
-            .callback([Mark(1)]),
-        scenario("t18_two_half_sleeps", "T-18", "Two sleeps are as long as their sum.")
-            .main([run(later(3, 0)), sleep(2), mark(8), sleep(2), mark(9)])
-            .marks(1),
-        scenario("t18_sleep_of_nothing", "T-18", "A sleep without a delay ends.")
-            .main([sleep(0), mark(9)]),
     ]
 }
