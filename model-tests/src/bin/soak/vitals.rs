@@ -80,10 +80,18 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_descriptor_more_is_counted() {
+    fn open_descriptors_are_counted() {
+        // The other tests open and close a few while this one counts.
+        const OPENED: u64 = 64;
+        const OTHERS: u64 = 16;
         let before = now().unwrap();
-        let file = std::fs::File::open("/proc/self/status").unwrap();
-        assert!(now().unwrap().descriptors > before.descriptors - 4 && before.memory > 0);
-        drop(file);
+        let files: Vec<_> =
+            (0..OPENED).map(|_| std::fs::File::open("/proc/self/status").unwrap()).collect();
+        let opened = now().unwrap();
+        drop(files);
+        let closed = now().unwrap();
+        assert!(opened.descriptors + OTHERS >= before.descriptors + OPENED, "{before:?}, {opened:?}");
+        assert!(closed.descriptors <= before.descriptors + OTHERS, "{before:?}, {closed:?}");
+        assert!(before.memory > 0 && before.threads > 0, "{before:?}");
     }
 }
