@@ -1,11 +1,11 @@
 //! The self-pipe when the world is unkind to it.
 
 use loopgate::PostError;
-use loopgate::checkers::fill_pipe;
 use loopgate::checkers::model::{Arc, Condvar, Environment, Mutex, interleaving};
+use loopgate::checkers::{break_pipe, fill_pipe};
 
 use super::programs::pipe as programs;
-use super::support::{Cell, NOT_OBSERVED, count, event_loop, running, slept};
+use super::support::{Cell, NO_SPURIOUS, NOT_OBSERVED, count, event_loop, running, slept, turns};
 use crate::harness::{Change, Control, Model, Outcome, Spec, join, start};
 
 const INTERRUPTS: Environment = Environment { interrupts: true, ..Environment::USUAL };
@@ -76,34 +76,47 @@ pub(super) static MODELS: &[Model] = &[
     Model {
         name: "w8_end_of_file_races_post",
         clauses: &["W-8", "W-7"],
-        question: "Is a broken pipe reported and replaced, and every accepted post run?",
+        question: "Is a pipe that breaks reported and replaced, and a post run if it was accepted?",
         environment: END_OF_FILE,
         native: false,
-        choices: 1,
-        outcomes: &["sound", "replaced", "replaced, a post refused"],
+        outcomes: &["sound", "broken, the post accepted", "broken, the post refused"],
         spec: Spec::Below("pipes that break"),
         body: end_of_file,
         controls: &[Control {
             name: "pipes never break",
             change: Change::Environment(Environment::USUAL),
-            fails_with: "outcome never reached: replaced",
+            fails_with: "outcome never reached: broken",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
+        name: "w8_post_races_the_new_pipe",
+        clauses: &["W-8", "W-7", "W-2"],
+        question: "Is the next post accepted and run once a broken pipe has been replaced?",
+        environment: NO_SPURIOUS,
+        outcomes: &["accepted", "refused, then accepted"],
+        spec: Spec::Below("pipes that break"),
+        body: || new_pipe(true),
+        controls: &[Control {
+            name: "the pipe is sound",
+            change: Change::Body(|| new_pipe(false)),
+            fails_with: "outcome never reached: refused, then accepted",
         }],
         ..Model::DEFAULTS
     },
     Model {
         name: "w7_failing_write_races_sleep",
-        clauses: &["W-7"],
+        clauses: &["W-7", "W-8"],
         question: "Is a post whose wake fails withdrawn, unless the loop has it already?",
         environment: FAILING_WRITES,
         native: false,
-        choices: 1,
-        outcomes: &["accepted", "refused, then accepted", "delivered in spite of the failure"],
+        outcomes: &["accepted", "refused", "delivered in spite of the failure"],
         spec: Spec::Below("writes that fail"),
         body: failing_write,
         controls: &[Control {
             name: "writes never fail",
             change: Change::Environment(Environment::USUAL),
-            fails_with: "outcome never reached: refused, then accepted",
+            fails_with: "outcome never reached: refused",
         }],
         ..Model::DEFAULTS
     },
@@ -252,6 +265,41 @@ fn partial_drain() -> Outcome {
     "run".into()
 }
 
+/// One post to a loop that ends its run when the post runs, or when it finds its pipe broken.
+///
+/// Returns whether the post was refused and how often a broken pipe was reported.
+fn post_into_a_pipe_that_may_break(event_loop: &loopgate::EventLoop) -> (bool, usize) {
+    let (ran, reports) = (Cell::new(0), Cell::new(0));
+    event_loop.set_exception_handler({
+        let reports = reports.clone();
+        move |_| {
+            reports.update(|count| *count += 1);
+            running().stop();
+        }
+    });
+    let refused = Cell::new(false);
+    let poster = start("poster", {
+        let (handle, ran, refused) = (event_loop.handle(), ran.clone(), refused.clone());
+        move || {
+            let callback = move || {
+                ran.update(|count| *count += 1);
+                running().stop();
+            };
+            match handle.call_soon_threadsafe(callback) {
+                Ok(_) => {}
+                Err(PostError::WakeFailed(_)) => refused.set(true),
+                Err(error) => panic!("{error}"),
+            }
+        }
+    });
+    event_loop.run_forever().expect("the run is stopped");
+    join(poster);
+    // A report may have ended the run before the post was taken.
+    turns(event_loop, 1);
+    assert_eq!(ran.get(), usize::from(!refused.get()), "withdrawn and run, or accepted and not");
+    (refused.get(), reports.get())
+}
+
 //= SPEC.md#w-8
 //= type=test
 //# End-of-file on the pipe MUST be reported to the exception handler once and repaired with a new
@@ -261,8 +309,31 @@ fn partial_drain() -> Outcome {
 //# A post whose wake cannot be delivered MUST be withdrawn and refused with the reason, unless the
 //# loop took the entry in the meantime.
 fn end_of_file() -> Outcome {
+    match post_into_a_pipe_that_may_break(&event_loop()) {
+        (false, 0) => "sound".into(),
+        (false, _) => "broken, the post accepted".into(),
+        (true, 0) => panic!("refused, and the loop was not told that its pipe is broken"),
+        (true, _) => "broken, the post refused".into(),
+    }
+}
+
+//= SPEC.md#w-8
+//= type=test
+//# End-of-file on the pipe MUST be reported to the exception handler once and repaired with a new
+//# pipe, and MUST NOT make the loop spin.
+//= SPEC.md#w-7
+//= type=test
+//# A post whose wake cannot be delivered MUST be withdrawn and refused with the reason, unless the
+//# loop took the entry in the meantime.
+//= SPEC.md#w-2
+//= type=test
+//# A post that is accepted while the loop sleeps, or is about to, MUST make that sleep end.
+fn new_pipe(broken: bool) -> Outcome {
     let event_loop = event_loop();
     let reports = Reports::of(&event_loop);
+    if broken {
+        break_pipe(&event_loop);
+    }
     let refused = Cell::new(0);
     let poster = start("poster", {
         let (handle, refused, reports) = (event_loop.handle(), refused.clone(), reports.clone());
@@ -273,45 +344,27 @@ fn end_of_file() -> Outcome {
     });
     event_loop.run_forever().expect("the run is stopped");
     join(poster);
-    match (reports.count(), refused.get()) {
-        (0, 0) => "sound".into(),
-        (_, 0) => "replaced".into(),
-        (_, _) => "replaced, a post refused".into(),
-    }
+    assert!(reports.count() <= usize::from(broken), "reported more than once");
+    if refused.get() == 0 { "accepted".into() } else { "refused, then accepted".into() }
 }
 
 //= SPEC.md#w-7
 //= type=test
 //# A post whose wake cannot be delivered MUST be withdrawn and refused with the reason, unless the
 //# loop took the entry in the meantime.
+//= SPEC.md#w-8
+//= type=test
+//# End-of-file on the pipe MUST be reported to the exception handler once and repaired with a new
+//# pipe, and MUST NOT make the loop spin.
 fn failing_write() -> Outcome {
-    let event_loop = event_loop();
-    let reports = Reports::of(&event_loop);
-    let (ran, refused) = (Cell::new(0), Cell::new(0));
-    let poster = start("poster", {
-        let (handle, ran, refused) = (event_loop.handle(), ran.clone(), refused.clone());
-        move || {
-            let post = || {
-                let ran = ran.clone();
-                let callback = move || {
-                    ran.update(|count| *count += 1);
-                    running().stop();
-                };
-                handle.call_soon_threadsafe(callback).map(drop)
-            };
-            refused.set(reports.post_until_accepted(post));
-        }
-    });
-    event_loop.run_forever().expect("the run is stopped");
-    join(poster);
-    assert_eq!(ran.get(), 1, "a withdrawn post ran, or an accepted one did not");
+    let (refused, _) = post_into_a_pipe_that_may_break(&event_loop());
     let Some(record) = interleaving() else { return NOT_OBSERVED.into() };
     let failed = record.steps.iter().any(|step| step.operation == "the write fails");
-    match (failed, refused.get()) {
-        (false, 0) => "accepted".into(),
-        (true, 0) => "delivered in spite of the failure".into(),
-        (true, _) => "refused, then accepted".into(),
-        (false, _) => panic!("refused without a failure"),
+    match (failed, refused) {
+        (false, false) => "accepted".into(),
+        (true, false) => "delivered in spite of the failure".into(),
+        (true, true) => "refused".into(),
+        (false, true) => panic!("refused without a failure"),
     }
 }
 

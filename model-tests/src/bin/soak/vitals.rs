@@ -90,7 +90,10 @@ mod tests {
         let opened = now().unwrap();
         drop(files);
         let closed = now().unwrap();
-        assert!(opened.descriptors + OTHERS >= before.descriptors + OPENED, "{before:?}, {opened:?}");
+        assert!(
+            opened.descriptors + OTHERS >= before.descriptors + OPENED,
+            "{before:?}, {opened:?}"
+        );
         assert!(closed.descriptors <= before.descriptors + OTHERS, "{before:?}, {closed:?}");
         assert!(before.memory > 0 && before.threads > 0, "{before:?}");
     }
