@@ -1,8 +1,11 @@
 //! Every outcome of a program: a complete search of its states, each visited once.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+
+// A state is hashed as some hundred small numbers: the standard hasher takes most of a search.
+use rustc_hash::FxHashMap;
 
 use super::check::Malformed;
 use super::program::Program;
@@ -96,7 +99,7 @@ pub fn outcomes_of(first: System, most: usize) -> Result<Outcomes, NoOutcomes> {
     }
     let first = Arc::new(first);
     // How each state was reached first, and from which.
-    let mut known: HashMap<Arc<System>, Option<(usize, Action)>> = HashMap::new();
+    let mut known: FxHashMap<Arc<System>, Option<(usize, Action)>> = FxHashMap::default();
     let mut order = vec![Arc::clone(&first)];
     let mut levels = vec![0];
     known.insert(first, None);
@@ -154,7 +157,7 @@ fn straight(first: &System, most: usize) -> Result<Option<Outcomes>, NoOutcomes>
 /// The steps from the beginning to a state.
 fn way_to(
     order: &[Arc<System>],
-    known: &HashMap<Arc<System>, Option<(usize, Action)>>,
+    known: &FxHashMap<Arc<System>, Option<(usize, Action)>>,
     to: usize,
 ) -> Vec<Step> {
     let mut steps = Vec::new();
@@ -179,7 +182,7 @@ pub fn always_ends(program: &Program) -> bool {
     };
     let first = Arc::new(System::new(program).expect("the program is well-formed"));
     // Depth first: a state is open as long as what follows it is looked at.
-    let mut open: HashMap<Arc<System>, bool> = HashMap::from([(Arc::clone(&first), true)]);
+    let mut open: FxHashMap<Arc<System>, bool> = FxHashMap::from_iter([(Arc::clone(&first), true)]);
     let mut way = vec![(Arc::clone(&first), successors(&first))];
     while let Some((state, rest)) = way.last_mut() {
         let Some(next) = rest.pop() else {
