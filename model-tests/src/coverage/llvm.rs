@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::lines::Lines;
 use crate::fuzzing::host;
@@ -79,6 +79,22 @@ impl Llvm {
         let text = output(export.arg("--sources").arg(sources))?;
         Ok(Lines::parse(&text, sources))
     }
+}
+
+/// Has an instrumented fuzz target replay inputs, and write its profiles into a folder; whether each of them holds.
+///
+/// # Errors
+/// It cannot be run.
+pub fn replay(program: &Path, inputs: &[PathBuf], profiles: &Path) -> io::Result<bool> {
+    let mut hold = true;
+    // Not too many for one command.
+    for some in inputs.chunks(500) {
+        let mut replay = Command::new(program);
+        replay.env("LLVM_PROFILE_FILE", profiles.join("%p.profraw")).args(some);
+        replay.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        hold &= replay.status()?.success();
+    }
+    Ok(hold)
 }
 
 fn output(command: &mut Command) -> io::Result<String> {

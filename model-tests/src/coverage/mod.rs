@@ -9,4 +9,4 @@ mod llvm;
 
 pub use clauses::{Clauses, clauses};
 pub use lines::{FileLines, Lines};
-pub use llvm::Llvm;
+pub use llvm::{Llvm, replay};

@@ -1,4 +1,5 @@
-//! Builds fuzz targets, as cargo-fuzz does, but on the stable compiler: only sanitizers need more.
+//! Builds fuzz targets, as cargo-fuzz does, but on the stable compiler: only sanitizers and branches that are counted need more, and
+//! that every compiler has.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -60,7 +61,7 @@ impl Flavour {
             flags.push("-Zsanitizer=address");
         }
         if self.covered {
-            flags.push("-Cinstrument-coverage");
+            flags.extend(["-Cinstrument-coverage", "-Zcoverage-options=branch"]);
         }
         flags
     }
@@ -79,7 +80,7 @@ pub fn host() -> io::Result<String> {
 
 /// The arguments to cargo that build targets of `workspace/fuzz` under `target`, and the folder of the binaries.
 ///
-/// `RUSTFLAGS` must not be set, and for a sanitizer `RUSTC_BOOTSTRAP` must be.
+/// `RUSTFLAGS` must not be set, and for a sanitizer or coverage `RUSTC_BOOTSTRAP` must be.
 ///
 /// # Errors
 /// rustc cannot be asked for its host.
@@ -120,7 +121,7 @@ pub fn build(
     let (arguments, folder) = arguments(workspace, target, flavour, names)?;
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
-    if flavour.sanitizer {
+    if flavour.sanitizer || flavour.covered {
         // Unstable, and there in every compiler.
         command.env("RUSTC_BOOTSTRAP", "1");
     }

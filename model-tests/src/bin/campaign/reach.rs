@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::{fs, str};
 
-use loopgate_model_tests::coverage::{Clauses, Lines, Llvm, clauses};
+use loopgate_model_tests::coverage::{Clauses, Lines, Llvm, clauses, replay};
 use loopgate_model_tests::fuzzing::{Flavour, Target, build};
 
 use crate::crash::replayer;
@@ -74,14 +74,8 @@ impl Reach {
                 inputs.push(entry?.path());
             }
         }
-        // Not too many for one command.
-        for some in inputs.chunks(500) {
-            let mut replay = Command::new(program);
-            replay.env("LLVM_PROFILE_FILE", profiles.join("%p.profraw")).args(some);
-            replay.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            // That an input fails is no matter here.
-            let _failed = replay.status()?;
-        }
+        // That an input fails is no matter here.
+        let _hold = replay(program, &inputs, &profiles)?;
         self.llvm.lines(&profiles, &[program.to_owned()], sources)
     }
 }

@@ -16,10 +16,7 @@ use loopgate_model_tests::coverage::{Lines, Llvm};
 
 const HELP: &str = "\
 cargo coverage           run everything, and print what of the kernel is run, file by file
-cargo coverage PART...   run these parts only; of the others, what their last run has counted, which is nothing
-                         if anything was built anew since. The parts are tests, machines, stress, models, fuzz, schedules
---again                  run no part at all
---write                  write the report to model-tests/COVERAGE.md as well
+cargo coverage --write   the same, and write model-tests/COVERAGE.md
 
 Needs LLVM's tools: `rustup component add llvm-tools`. Takes as long as the tests and `cargo agree` together.
 
@@ -29,11 +26,8 @@ Exit status: 0 each line is run, or model-tests/coverage.toml says why not; 1 so
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let known = |argument: &str| {
-        let options = ["--write", "--again", "--help", "-h"];
-        options.contains(&argument) || parts::PARTS.iter().any(|part| part.name == argument)
-    };
-    if let Some(unknown) = arguments.iter().find(|argument| !known(argument)) {
+    let known = ["--write", "--help", "-h"];
+    if let Some(unknown) = arguments.iter().find(|argument| !known.contains(&&***argument)) {
         eprint!("cargo coverage: `{unknown}` is not understood\n\n{HELP}");
         return ExitCode::from(2);
     }
@@ -42,11 +36,7 @@ fn main() -> ExitCode {
         print!("{HELP}");
         return ExitCode::SUCCESS;
     }
-    let runs = |part: &str| {
-        let all = arguments.iter().all(|argument| argument == "--write");
-        all || has(part)
-    };
-    match run(has("--write"), &runs) {
+    match run(has("--write")) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -57,14 +47,14 @@ fn main() -> ExitCode {
 }
 
 /// True if every line is run or explained.
-fn run(write: bool, runs: &dyn Fn(&str) -> bool) -> io::Result<bool> {
+fn run(write: bool) -> io::Result<bool> {
     let root = root()?;
     let llvm = Llvm::find()?;
     let sources = root.join("kernel/src");
     let mut by_part = Vec::new();
     for part in parts::PARTS {
         eprintln!("{}: {}", part.name, part.about);
-        let programs = part.run(&root, runs(part.name))?;
+        let programs = part.run(&root)?;
         by_part.push((part.name, llvm.lines(&part.profiles(&root), &programs, &sources)?));
     }
     let mut all = Lines::default();

@@ -4,74 +4,77 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{fs, io};
 
-/// One of them.
+use loopgate_model_tests::coverage::replay;
+use loopgate_model_tests::fuzzing::{self, Flavour, TARGETS};
+
+/// Some of them.
 pub(crate) struct Part {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
-    /// What builds it.
-    build: &'static [&'static str],
-    /// The side of the switch.
-    shuttle: bool,
-    /// How each of its programs is called.
-    run: Run,
+    what: What,
 }
 
-enum Run {
-    With(&'static [&'static str]),
-    /// On the committed inputs of the target that it is named after, and on those that campaigns have found.
-    Replay,
+enum What {
+    /// What `cargo` builds by these arguments, which are called with those; in the models' profile on the explorer's side.
+    Cargo { build: &'static [&'static str], run: &'static [&'static str], shuttle: bool },
+    /// Fuzz targets: what they are given is replayed.
+    Fuzz { scheduled: bool },
 }
 
 pub(crate) const PARTS: &[Part] = &[
     Part {
         name: "tests",
         about: "the kernel's tests",
-        build: &["test", "--package", "loopgate", "--lib", "--test", "clauses", "--no-run"],
-        shuttle: false,
-        run: Run::With(&["--quiet"]),
+        what: What::Cargo {
+            build: &["test", "--package", "loopgate", "--lib", "--test", "clauses", "--no-run"],
+            run: &["--quiet"],
+            shuttle: false,
+        },
     },
     Part {
         name: "machines",
         about: "the state machines",
-        build: &["test", "--package", "loopgate-model-tests", "--test", "machines", "--no-run"],
-        shuttle: false,
-        run: Run::With(&["--quiet"]),
+        what: What::Cargo {
+            build: &["test", "--package", "loopgate-model-tests", "--test", "machines", "--no-run"],
+            run: &["--quiet"],
+            shuttle: false,
+        },
     },
     Part {
         name: "stress",
         about: "the models' bodies on real threads",
-        build: &["build", "--package", "loopgate-model-tests", "--bin", "stress"],
-        shuttle: false,
-        run: Run::With(&["50"]),
+        what: What::Cargo {
+            build: &["build", "--package", "loopgate-model-tests", "--bin", "stress"],
+            run: &["50"],
+            shuttle: false,
+        },
     },
     Part {
         name: "models",
         about: "the models, explored by the second explorer",
-        build: &[
-            "build",
-            "--profile",
-            "models",
-            "--package",
-            "loopgate-model-tests",
-            "--bin",
-            "models",
-        ],
-        shuttle: true,
-        run: Run::With(&[]),
+        what: What::Cargo {
+            build: &[
+                "build",
+                "--profile",
+                "models",
+                "-p",
+                "loopgate-model-tests",
+                "--bin",
+                "models",
+            ],
+            run: &[],
+            shuttle: true,
+        },
     },
     Part {
         name: "fuzz",
-        about: "the inputs of the fuzz targets",
-        build: &["build", "--manifest-path", "fuzz/Cargo.toml", "--bins"],
-        shuttle: false,
-        run: Run::Replay,
+        about: "the inputs of the fuzz targets, committed or found here",
+        what: What::Fuzz { scheduled: false },
     },
     Part {
         name: "schedules",
         about: "those with a schedule, by their schedules",
-        build: &["build", "--manifest-path", "fuzz/Cargo.toml", "--bins"],
-        shuttle: true,
-        run: Run::Replay,
+        what: What::Fuzz { scheduled: true },
     },
 ];
 
@@ -80,93 +83,90 @@ impl Part {
         root.join("target/coverage/profiles").join(self.name)
     }
 
-    /// Builds its programs, and runs them unless an earlier run is to do; where they are.
-    pub(crate) fn run(&self, root: &Path, anew: bool) -> io::Result<Vec<PathBuf>> {
+    /// Builds its programs and runs them; where they are.
+    pub(crate) fn run(&self, root: &Path) -> io::Result<Vec<PathBuf>> {
         let profiles = self.profiles(root);
-        if !anew {
-            return self.build(root);
-        }
         // Those of an earlier run are of other sources.
         let _ = fs::remove_dir_all(&profiles);
         fs::create_dir_all(&profiles)?;
-        let programs = self.build(root)?;
-        for program in &programs {
-            self.run_one(root, program, &profiles)?;
-        }
-        Ok(programs)
-    }
-
-    fn run_one(&self, root: &Path, program: &Path, profiles: &Path) -> io::Result<()> {
-        let mut calls: Vec<Vec<PathBuf>> = Vec::new();
-        match self.run {
-            Run::With(arguments) => calls.push(arguments.iter().map(PathBuf::from).collect()),
-            Run::Replay => {
-                let name = program.file_name().unwrap_or_default();
-                let mut inputs = Vec::new();
-                for folder in [
-                    root.join("fuzz/corpus").join(name),
-                    root.join("target/campaign").join(name).join("corpus"),
-                ] {
-                    let entries = fs::read_dir(folder).into_iter().flatten();
-                    inputs.extend(entries.filter_map(|entry| Some(entry.ok()?.path())));
+        match self.what {
+            What::Cargo { build, run, shuttle } => {
+                let programs = executables(root, build, shuttle)?;
+                for program in &programs {
+                    call(root, program, run, &profiles)?;
                 }
-                // Not too many for one command.
-                calls.extend(inputs.chunks(500).map(<[PathBuf]>::to_vec));
+                Ok(programs)
             }
+            What::Fuzz { scheduled } => replay_all(root, scheduled, &profiles),
         }
-        for arguments in calls {
-            let mut command = Command::new(program);
-            command.args(&arguments).current_dir(root.join("kernel"));
-            command.env("LLVM_PROFILE_FILE", profiles.join("%p-%m.profraw"));
-            let output = command.stdin(Stdio::null()).output()?;
-            if !output.status.success() {
-                let text = String::from_utf8_lossy(&output.stdout);
-                return Err(io::Error::other(format!("{program:?} failed:\n{text}")));
-            }
-        }
-        Ok(())
     }
+}
 
-    /// Builds its programs: those that cargo names.
-    fn build(&self, root: &Path) -> io::Result<Vec<PathBuf>> {
-        let mut flags = vec!["-Cinstrument-coverage", "-Zcoverage-options=branch"];
-        if self.shuttle {
-            flags.push("--cfg=shuttle");
-        }
-        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.current_dir(root).args(self.build);
-        command.args(["--quiet", "--locked", "--message-format", "json-render-diagnostics"]);
-        let side = if self.shuttle { "shuttle" } else { "native" };
-        command.arg("--target-dir").arg(root.join("target/coverage").join(side));
-        command.args(["--config", &format!("build.rustflags={flags:?}")]);
-        // Macros and build scripts are programs too.
-        command.env("LLVM_PROFILE_FILE", root.join("target/coverage/of-builds/%m.profraw"));
-        // Branches are counted by an unstable option, which every compiler has.
-        command.env("RUSTC_BOOTSTRAP", "1").env_remove("RUSTFLAGS");
-        let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
-        if !output.status.success() {
-            return Err(io::Error::other(format!("{} does not build", self.name)));
-        }
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let executable = |line: &str| {
-            let path = line.split_once("\"executable\":\"")?.1.split_once('"')?.0;
-            Some(PathBuf::from(path))
-        };
-        Ok(text.lines().filter_map(executable).filter(|path| self.wants(path)).collect())
+fn call(root: &Path, program: &Path, arguments: &[&str], profiles: &Path) -> io::Result<()> {
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(root.join("kernel")).stdin(Stdio::null());
+    let output = command.env("LLVM_PROFILE_FILE", profiles.join("%p-%m.profraw")).output()?;
+    if output.status.success() {
+        return Ok(());
     }
+    let text = String::from_utf8_lossy(&output.stdout);
+    Err(io::Error::other(format!("{program:?} failed:\n{text}")))
+}
 
-    /// What tests start is built with them, and is not one of them. Only targets with a schedule can be replayed on the
-    /// explorer's side, and the canary runs nothing.
-    fn wants(&self, program: &Path) -> bool {
-        use loopgate_model_tests::fuzzing::TARGETS;
-        let name = program.file_name().unwrap_or_default();
-        let target = TARGETS.iter().find(|target| name == target.name);
-        match self.run {
-            Run::With(_) if self.build.contains(&"--no-run") => {
-                program.parent().is_some_and(|folder| folder.ends_with("deps"))
-            }
-            Run::With(_) => true,
-            Run::Replay => target.is_some_and(|t| t.scheduled == self.shuttle && !t.canary),
+/// Builds what cargo is told to, and takes from its messages where that is.
+fn executables(root: &Path, build: &[&str], shuttle: bool) -> io::Result<Vec<PathBuf>> {
+    let mut flags = vec!["-Cinstrument-coverage", "-Zcoverage-options=branch"];
+    if shuttle {
+        flags.push("--cfg=shuttle");
+    }
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root).args(build);
+    command.args(["--quiet", "--locked", "--message-format", "json-render-diagnostics"]);
+    let side = if shuttle { "shuttle" } else { "native" };
+    command.arg("--target-dir").arg(root.join("target/coverage").join(side));
+    command.args(["--config", &format!("build.rustflags={flags:?}")]);
+    // Macros and build scripts are programs too.
+    command.env("LLVM_PROFILE_FILE", root.join("target/coverage/of-builds/%m.profraw"));
+    // Branches are counted by an unstable option, which every compiler has.
+    command.env("RUSTC_BOOTSTRAP", "1").env_remove("RUSTFLAGS");
+    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(io::Error::other(format!("cargo {} failed", build.join(" "))));
+    }
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let executable = |line: &str| {
+        let path = line.split_once("\"executable\":\"")?.1.split_once('"')?.0;
+        Some(PathBuf::from(path))
+    };
+    // What tests start is built with them, and is not one of them.
+    let wanted = |path: &PathBuf| {
+        build[0] != "test" || path.parent().is_some_and(|folder| folder.ends_with("deps"))
+    };
+    Ok(text.lines().filter_map(executable).filter(wanted).collect())
+}
+
+/// Replays what each target is given: what is committed, and what campaigns have found.
+fn replay_all(root: &Path, scheduled: bool, profiles: &Path) -> io::Result<Vec<PathBuf>> {
+    // The canary runs nothing of the kernel.
+    let targets = TARGETS.iter().filter(|target| target.scheduled == scheduled && !target.canary);
+    let names: Vec<&str> = targets.map(|target| target.name).collect();
+    let flavour =
+        Flavour { fuzzing: false, covered: true, hasty: true, scheduled, ..Flavour::PLAIN };
+    let (mut command, folder) = fuzzing::build(root, &root.join("target/fuzz"), flavour, &names)?;
+    if !command.status()?.success() {
+        return Err(io::Error::other("the fuzz targets do not build"));
+    }
+    for name in &names {
+        let mut inputs = Vec::new();
+        let (committed, found) = (root.join("fuzz/corpus"), root.join("target/campaign"));
+        for given in [committed.join(name), found.join(name).join("corpus")] {
+            // Who has run no campaign has found nothing.
+            let entries = fs::read_dir(given).into_iter().flatten();
+            inputs.extend(entries.filter_map(|entry| Some(entry.ok()?.path())));
+        }
+        if !replay(&folder.join(name), &inputs, profiles)? {
+            return Err(io::Error::other(format!("an input of {name} fails")));
         }
     }
+    Ok(names.iter().map(|name| folder.join(name)).collect())
 }

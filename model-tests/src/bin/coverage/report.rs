@@ -10,7 +10,7 @@ use crate::reasons::Missed;
 pub(crate) fn markdown(by_part: &[(&str, Lines)], all: &Lines, missed: &[Missed]) -> String {
     let mut text = String::from(
         "# Coverage\n\nWhat of the kernel is run, by `cargo coverage`: the kernel's tests, the models' bodies on real \
-         threads, the models under the\nsecond explorer, and the inputs of the fuzz targets. Lines and ways of branches \
+         threads, the models under the\nsecond explorer, and the inputs of the fuzz targets, committed or found by campaigns on the machine that wrote this. Lines and ways of branches \
          that were run, of all there are; a column for\neach part alone counts lines. Written by the command.\n\n",
     );
     text += "| file | lines | branches |";
