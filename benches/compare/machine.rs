@@ -17,7 +17,7 @@ pub(crate) enum Placement {
     TwoCores,
 }
 
-pub(crate) use system::{cpu_time, loops_side, pin, possible};
+pub(crate) use system::{cpu_time, loops_side, pin, placed, possible};
 
 #[cfg(target_os = "linux")]
 mod system {
@@ -74,6 +74,14 @@ mod system {
         result
     }
 
+    /// The cores of the caller and those of the loop, for a competitor in a process of its own.
+    pub(crate) fn placed() -> [Vec<usize>; 2] {
+        [&CALLER, &LOOPS].map(|side| match side.load(Ordering::Relaxed) {
+            0 => cores(),
+            core => vec![core - 1],
+        })
+    }
+
     pub(crate) fn cpu_time() -> Duration {
         let time = clock_gettime(ClockId::ProcessCPUTime);
         Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
@@ -92,6 +100,11 @@ mod system {
 
     pub(crate) fn loops_side<R>(start: impl FnOnce() -> R) -> R {
         start()
+    }
+
+    /// Anywhere.
+    pub(crate) fn placed() -> [Vec<usize>; 2] {
+        Default::default()
     }
 
     /// Without a clock of the process's own: the time that passes.

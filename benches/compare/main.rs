@@ -13,6 +13,11 @@
 //! medians over the rounds. A ratio is the median of the ratios within each round, with its quartiles.
 //! Only ratios travel from one machine to another.
 //!
+//! asyncio and uvloop are competitors in the same rounds, each in a process of its own that `benches/python`
+//! is run by. They need a `python3` of 3.11 or newer, and pip to install uvloop once; if one of them does
+//! not come up, that is said at the beginning and below the table. Where a row has many operations, they do
+//! fewer, and the figure, which is for one operation, has a `*`.
+//!
 //! Every figure is also a criterion benchmark, named `row/competitor`, for its statistics and its
 //! baselines: `cargo bench -p loopgate-benches -- --criterion 'W1.*/loopgate'`.
 
@@ -28,6 +33,8 @@ mod machine;
 mod memory;
 #[cfg(not(any(loom, shuttle)))]
 mod peers;
+#[cfg(not(any(loom, shuttle)))]
+mod request;
 #[cfg(not(any(loom, shuttle)))]
 mod rounds;
 #[cfg(not(any(loom, shuttle)))]

@@ -1,8 +1,10 @@
 //! Which workload is run at which sizes by whom.
 
+use std::rc::Rc;
+
 use crate::limits;
 use crate::machine::Placement;
-use crate::peers::{self, channel, futures_rs, loopgate, smol, tokio};
+use crate::peers::{self, channel, futures_rs, loopgate, python, smol, tokio};
 use crate::sample::{Sample, Size};
 use crate::workloads as w;
 
@@ -19,7 +21,26 @@ pub(crate) enum Role {
 pub(crate) struct Competitor {
     pub(crate) name: &'static str,
     pub(crate) role: Role,
-    pub(crate) run: fn(Size) -> Sample,
+    /// More operations than that are not asked of it.
+    pub(crate) at_most: usize,
+    run: Box<dyn Fn(Size) -> Sample>,
+}
+
+impl Competitor {
+    /// How many operations it does in a row of that many.
+    pub(crate) fn operations(&self, n: usize) -> usize {
+        n.min(self.at_most)
+    }
+
+    pub(crate) fn run(&self, size: Size) -> Sample {
+        (self.run)(Size { n: self.operations(size.n), ..size })
+    }
+}
+
+/// The same workload in Python.
+struct Elsewhere {
+    workload: &'static str,
+    at_most: usize,
 }
 
 pub(crate) struct Row {
@@ -30,6 +51,7 @@ pub(crate) struct Row {
     pub(crate) workers: usize,
     pub(crate) unit: &'static str,
     pub(crate) competitors: Vec<Competitor>,
+    python: Option<Elsewhere>,
 }
 
 impl Row {
@@ -63,7 +85,12 @@ fn short(n: usize) -> String {
 
 macro_rules! competitors {
     ($($role:ident $name:literal $run:expr),* $(,)?) => {
-        vec![$(Competitor { name: $name, role: Role::$role, run: $run }),*]
+        vec![$(Competitor {
+            name: $name,
+            role: Role::$role,
+            at_most: usize::MAX,
+            run: Box::new($run),
+        }),*]
     };
 }
 
@@ -120,7 +147,7 @@ macro_rules! outside {
 fn row(workload: &'static str, n: usize, p: usize, competitors: Vec<Competitor>) -> Row {
     let size = Size { n, p };
     let (placement, unit) = (Placement::Free, "ns");
-    Row { workload, size, placement, workers: 6, unit, competitors }
+    Row { workload, size, placement, workers: 6, unit, competitors, python: None }
 }
 
 impl Row {
@@ -135,24 +162,40 @@ impl Row {
     fn bytes(self) -> Row {
         Row { unit: "bytes", ..self }
     }
+
+    /// Python has it too. It is slow, and asked for no more operations than make a figure.
+    fn in_python(self, workload: &'static str, at_most: usize) -> Row {
+        Row { python: Some(Elsewhere { workload, at_most }), ..self }
+    }
+
+    fn add_python(&mut self, runtimes: &[Rc<python::Runtime>]) {
+        let Some(Elsewhere { workload, at_most }) = self.python else { return };
+        self.competitors.extend(runtimes.iter().map(|runtime| {
+            let (name, role, runtime) = (runtime.name, Role::Peer, Rc::clone(runtime));
+            let run = Box::new(move |size| runtime.run(workload, size));
+            Competitor { name, role, at_most, run }
+        }));
+    }
 }
 
 /// How much is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Extent {
     /// Everything once and small, to see that it works.
+    #[default]
     Smoke,
     Quick,
     Full,
 }
 
-/// Every row, in the order of the table.
-pub(crate) fn all(extent: Extent) -> Vec<Row> {
+/// Every row, in the order of the table, with those of Python's runtimes that are up.
+pub(crate) fn all(extent: Extent, runtimes: &[Rc<python::Runtime>]) -> Vec<Row> {
     let mut rows = Vec::new();
     inside_rows(extent, &mut rows);
     outside_rows(extent, &mut rows);
     blocking_rows(extent, &mut rows);
     memory_rows(extent, &mut rows);
+    rows.iter_mut().for_each(|row| row.add_python(runtimes));
     rows
 }
 
@@ -180,21 +223,21 @@ fn inside_rows(extent: Extent, rows: &mut Vec<Row>) {
             Limit "allocator pair" limits::allocator_pairs,
         );
         competitors.sort_by_key(|competitor| competitor.role as u8);
-        rows.push(row("W1 callbacks", n, 1, competitors));
+        rows.push(row("W1 callbacks", n, 1, competitors).in_python("callbacks", 100_000));
     }
     for n in sizes(extent, [100_000], [1_000, 100_000, 1_000_000]) {
         let competitors = inside!(chain,
             Peer "futures" w::chain::<futures_rs::Inside>,
             Limit "boxed Vec" limits::boxed_chain,
         );
-        rows.push(row("W1 chain", n, 1, competitors));
+        rows.push(row("W1 chain", n, 1, competitors).in_python("chain", 100_000));
     }
     for n in sizes(extent, [1_000, 100_000], [1_000, 100_000, 1_000_000]) {
         let competitors = inside!(spawn_join,
             Peer "futures" w::spawn_join::<futures_rs::Inside>,
             Limit "raw executor" w::spawn_join::<limits::Bare>,
         );
-        rows.push(row("W5 spawn, join", n, 1, competitors));
+        rows.push(row("W5 spawn, join", n, 1, competitors).in_python("spawn_join", 20_000));
     }
     for n in sizes(extent, [100_000], [100_000]) {
         // A smol task that is awaited where it was spawned is scanned for in a list that grows.
@@ -203,7 +246,7 @@ fn inside_rows(extent: Extent, rows: &mut Vec<Row>) {
             Peer "futures" w::spawn_await::<futures_rs::Inside>,
             Limit "raw executor" w::spawn_await::<limits::Bare>,
         );
-        rows.push(row("W5 spawn, await", n, 1, competitors));
+        rows.push(row("W5 spawn, await", n, 1, competitors).in_python("spawn_await", 20_000));
     }
     for tasks in sizes(extent, [2], [2, 100, 10_000]) {
         let n = if extent == Extent::Smoke { 100 } else { 100_000.max(10 * tasks) };
@@ -211,19 +254,19 @@ fn inside_rows(extent: Extent, rows: &mut Vec<Row>) {
             Peer "futures" w::yields::<futures_rs::Inside>,
             Limit "raw executor" w::yields::<limits::Bare>,
         );
-        rows.push(row("W5 yield", n, tasks, competitors));
+        rows.push(row("W5 yield", n, tasks, competitors).in_python("yields", 100_000));
         let competitors = inside!(wake_self,
             Peer "futures" w::wake_self::<futures_rs::Inside>,
             Limit "raw executor" w::wake_self::<limits::Bare>,
         );
-        rows.push(row("W5 wake self", n, tasks, competitors));
+        rows.push(row("W5 wake self", n, tasks, competitors).in_python("wake_self", 100_000));
     }
     for n in sizes(extent, [1_000, 100_000], [1_000, 10_000, 100_000, 1_000_000]) {
         let competitors = inside!(timers,
             Limit "wheel" limits::wheel,
             Limit "4-ary heap" limits::heap,
         );
-        rows.push(row("W7 timers", n, 1, competitors));
+        rows.push(row("W7 timers", n, 1, competitors).in_python("timers", 10_000));
     }
 }
 
@@ -234,7 +277,8 @@ fn outside_rows(extent: Extent, rows: &mut Vec<Row>) {
                 Limit "mutexed Vec" limits::mutexed,
                 Limit "fetch-add" limits::fetch_add,
             );
-            rows.push(row("W2 submit", n.max(producers), producers, competitors));
+            let row = row("W2 submit", n.max(producers), producers, competitors);
+            rows.push(row.in_python("submit", 20_000));
         }
     }
     for placement in [Placement::OneCore, Placement::TwoCores] {
@@ -247,7 +291,8 @@ fn outside_rows(extent: Extent, rows: &mut Vec<Row>) {
                 Limit "eventfd+futex" limits::eventfd_futex,
                 Limit "spin" limits::spinning,
             );
-            rows.push(row("W3 round trip", n, 1, competitors).on(placement));
+            let row = row("W3 round trip", n, 1, competitors).on(placement);
+            rows.push(row.in_python("round_trip", 500));
         }
     }
     for n in sizes(extent, [500], [2_000]) {
@@ -257,18 +302,19 @@ fn outside_rows(extent: Extent, rows: &mut Vec<Row>) {
             let competitors = competitors
                 .into_iter()
                 .filter(|competitor| !matches!(competitor.name, "monoio+mpsc" | "glommio+mpsc"));
-            rows.push(row("W3 round trip, busy", n, tasks, competitors.collect()));
+            let row = row("W3 round trip, busy", n, tasks, competitors.collect());
+            rows.push(row.in_python("busy_round_trip", 500));
         }
     }
     for window in [10, 1_000] {
         for n in sizes(extent, [20_000], [50_000]) {
             let competitors = outside!(window,);
-            rows.push(row("W4 window", n, window, competitors));
+            rows.push(row("W4 window", n, window, competitors).in_python("window", 5_000));
         }
     }
     for n in sizes(extent, [10_000], [1_000, 10_000, 100_000]) {
         let competitors = outside!(cancel,);
-        rows.push(row("W6 cancel", n, 1, competitors));
+        rows.push(row("W6 cancel", n, 1, competitors).in_python("cancel", 10_000));
     }
 }
 
@@ -279,7 +325,7 @@ fn blocking_rows(extent: Extent, rows: &mut Vec<Row>) {
                 Peer "futures" w::blocking_round_trip::<futures_rs::Inside>,
             );
             let row = row("W8 round trip", n, 1, competitors).workers(workers);
-            rows.push(row);
+            rows.push(row.in_python("blocking_round_trip", 500));
         }
         for n in sizes(extent, [10_000], [1_000, 10_000, 100_000]) {
             let competitors = inside!(blocking_throughput,
@@ -287,7 +333,7 @@ fn blocking_rows(extent: Extent, rows: &mut Vec<Row>) {
                 Limit "channel" limits::channel_throughput,
             );
             let row = row("W8 throughput", n, 1, competitors).workers(workers);
-            rows.push(row);
+            rows.push(row.in_python("blocking_throughput", 2_000));
         }
     }
 }

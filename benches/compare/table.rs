@@ -5,17 +5,23 @@ use crate::rows::Role;
 use crate::sample::{median, quantile};
 
 /// The columns of peers; `+mpsc` and `-noio` variants share that of their runtime, the quicker one counts.
-const PEERS: [&str; 5] = ["tokio", "smol", "futures", "monoio", "glommio"];
+const PEERS: [&str; 7] = ["tokio", "smol", "futures", "monoio", "glommio", "asyncio", "uvloop"];
 
 /// One competitor's medians, over rounds.
 struct Column<'a> {
     name: &'a str,
     costs: Vec<f64>,
+    /// It did fewer operations than the row says.
+    fewer: bool,
 }
 
 impl Column<'_> {
     fn median(&self) -> f64 {
         median(&self.costs)
+    }
+
+    fn cell(&self) -> String {
+        figure(self.median()) + if self.fewer { "*" } else { "" }
     }
 }
 
@@ -51,6 +57,7 @@ impl Measured {
             .map(|(competitor, samples)| Column {
                 name: competitor.name,
                 costs: samples.iter().map(|sample| sample.cost).collect(),
+                fewer: competitor.operations(self.row.size.n) < self.row.size.n,
             })
             .collect()
     }
@@ -77,7 +84,8 @@ fn figure(value: f64) -> String {
     if value < 100.0 { format!("{value:.1}") } else { format!("{value:.0}") }
 }
 
-pub(crate) fn print(table: &[Measured]) {
+/// Prints it, and the notes below.
+pub(crate) fn print(table: &[Measured], notes: &[String]) {
     let widest = table.iter().map(|measured| measured.row.name().len()).max().unwrap_or(0);
     let mut header = format!("{:<widest$} {:>9}", "workload", "loopgate");
     PEERS.iter().for_each(|peer| header.push_str(&format!(" {peer:>9}")));
@@ -88,6 +96,8 @@ pub(crate) fn print(table: &[Measured]) {
     for measured in table {
         print_row(measured, widest);
     }
+    println!("\n* of fewer operations than the row says: more would take long and tell no more.");
+    notes.iter().for_each(|note| println!("{note}"));
 }
 
 fn print_row(measured: &Measured, widest: usize) {
@@ -98,7 +108,7 @@ fn print_row(measured: &Measured, widest: usize) {
         let mut line = format!("{name:<widest$} {:>9}", figure(kernel.median()));
         for peer in PEERS {
             let same = peers.iter().filter(|column| column.name.starts_with(peer));
-            let cell = best(same).map_or(String::from("-"), |column| figure(column.median()));
+            let cell = best(same).map_or(String::from("-"), Column::cell);
             line.push_str(&format!(" {cell:>9}"));
         }
         if let Some(best) = best(peers.iter()) {

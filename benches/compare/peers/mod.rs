@@ -8,6 +8,7 @@ pub(crate) mod glommio;
 pub(crate) mod loopgate;
 #[cfg(all(feature = "uring", target_os = "linux"))]
 pub(crate) mod monoio;
+pub(crate) mod python;
 pub(crate) mod smol;
 pub(crate) mod tokio;
 
