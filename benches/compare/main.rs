@@ -2,10 +2,19 @@
 //!
 //! ```text
 //! cargo bench -p loopgate-benches -- --quick    # the table, in a few minutes
-//! cargo bench -p loopgate-benches               # more sizes, more rounds
+//! cargo bench -p loopgate-benches               # more sizes, more rounds: a quarter of an hour
 //! cargo bench -p loopgate-benches -- 'W5'       # the rows whose name has it
 //! cargo bench -p loopgate-benches -- 'W5' --only loopgate --rounds 50    # for a profile
 //! cargo bench -p loopgate-benches -- --test     # each once, nothing measured
+//! ```
+//!
+//! With these flags there is more of it:
+//!
+//! ```text
+//! --sizes        W9 of a program: builds the least one on each loop
+//! --models       W10: runs the quick class by `cargo models`, which takes minutes
+//! --rounds N     so many rounds
+//! --only NAME    that competitor alone
 //! ```
 //!
 //! How it is measured: in rounds, in each of which every competitor runs the workload once, in an order
@@ -31,6 +40,8 @@ mod limits;
 mod machine;
 #[cfg(not(any(loom, shuttle)))]
 mod memory;
+#[cfg(not(any(loom, shuttle)))]
+mod on_request;
 #[cfg(not(any(loom, shuttle)))]
 mod peers;
 #[cfg(not(any(loom, shuttle)))]

@@ -10,6 +10,10 @@ pub(crate) struct Request {
     /// The only competitor, for a profile of it.
     pub(crate) only: Option<String>,
     rounds: Option<usize>,
+    /// W10 too.
+    pub(crate) models: bool,
+    /// W9 of a program too.
+    pub(crate) sizes: bool,
 }
 
 impl Request {
@@ -26,10 +30,12 @@ impl Request {
         self.only.as_ref().is_none_or(|only| only == name)
     }
 
-    pub(crate) fn rounds(&self) -> usize {
+    pub(crate) fn rounds(&self, row: &Row) -> usize {
         self.rounds.unwrap_or(match self.extent {
             Extent::Smoke => 1,
             Extent::Quick => 5,
+            // They take half of the time otherwise.
+            Extent::Full if row.size.n >= 1_000_000 => 5,
             Extent::Full => 15,
         })
     }
@@ -50,6 +56,8 @@ fn parse(given: Vec<String>) -> Result<Request, String> {
             "--test" => test = true,
             "--quick" => quick = true,
             "--rounds" => request.rounds = Some(number(&value("a number")?)?),
+            "--models" => request.models = true,
+            "--sizes" => request.sizes = true,
             "--only" => request.only = Some(value("the name of a competitor")?),
             flag if flag.starts_with('-') => return Err(format!("{flag} is not understood")),
             _ => request.filter = Some(argument),

@@ -9,7 +9,7 @@ use crate::peers::{python, set_workers};
 use crate::request::Request;
 use crate::rows::{self, Extent, Row};
 use crate::sample::Sample;
-use crate::table;
+use crate::{on_request, table};
 
 /// The samples of one row: by competitor, then by round.
 pub(crate) struct Measured {
@@ -19,28 +19,39 @@ pub(crate) struct Measured {
 
 pub(crate) fn main() {
     let request = Request::from_args().unwrap_or_else(|mistake| {
-        eprintln!("error: {mistake}; benches/compare/main.rs says what there is");
-        std::process::exit(2);
+        refuse(&format!("{mistake}; benches/compare/main.rs says what there is"))
     });
-    let (runtimes, notes) = python::start(|name| request.wants_competitor(name));
+    let (runtimes, mut notes) = python::start(|name| request.wants_competitor(name));
     if request.criterion {
         return by_criterion(&rows::all(Extent::Quick, &runtimes));
     }
     let start = Instant::now();
     let mut measured = Vec::new();
-    for mut row in rows::all(request.extent, &runtimes).into_iter().filter(|row| request.wants(row))
-    {
+    let mut rows = rows::all(request.extent, &runtimes);
+    rows.retain(|row| request.wants(row));
+    if rows.is_empty() && !request.models && !request.sizes {
+        refuse("no row has that in its name; `--sizes` and `--models` add some");
+    }
+    for mut row in rows {
         row.competitors.retain(|competitor| request.wants_competitor(competitor.name));
         eprintln!("{:>4} s  {}", start.elapsed().as_secs(), row.name());
-        let samples = measure(&row, request.rounds());
+        let samples = measure(&row, request.rounds(&row));
         measured.push(Measured { row, samples });
     }
-    assert!(!measured.is_empty(), "no row has that in its name");
+    let (rows, about) = on_request::rows(&request);
+    measured.extend(rows.into_iter().map(|row| Measured { samples: measure(&row, 1), row }));
+    notes.extend(about);
     if request.extent == Extent::Smoke {
         println!("Success: {} rows\n{}", measured.len(), notes.join("\n"));
     } else {
         table::print(&measured, &notes);
     }
+}
+
+/// Nothing was measured.
+fn refuse(mistake: &str) -> ! {
+    eprintln!("error: {mistake}");
+    std::process::exit(2);
 }
 
 fn measure(row: &Row, rounds: usize) -> Vec<Vec<Sample>> {
@@ -49,7 +60,7 @@ fn measure(row: &Row, rounds: usize) -> Vec<Vec<Sample>> {
     let count = row.competitors.len();
     let mut samples = vec![Vec::with_capacity(rounds); count];
     // What depends on no timing is measured once.
-    let rounds = if row.unit == "bytes" { 1 } else { rounds };
+    let rounds = if row.unit == "ns" { rounds } else { 1 };
     for round in 0..rounds {
         for turn in 0..count {
             let next = (round + turn) % count;

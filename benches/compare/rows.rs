@@ -4,7 +4,9 @@ use std::rc::Rc;
 
 use crate::limits;
 use crate::machine::Placement;
-use crate::peers::{self, channel, futures_rs, loopgate, python, smol, tokio};
+use crate::peers::{channel, futures_rs, loopgate, python, smol, tokio};
+#[cfg(all(feature = "uring", target_os = "linux"))]
+use crate::peers::{glommio, monoio};
 use crate::sample::{Sample, Size};
 use crate::workloads as w;
 
@@ -58,12 +60,16 @@ impl Row {
     /// With its sizes, as printed and as filtered.
     pub(crate) fn name(&self) -> String {
         let Row { workload, size, workers, .. } = self;
+        if size.n == 1 {
+            return String::from(*workload);
+        }
         let n = short(size.n);
         let what = match *workload {
             "W2 submit" => format!("{n} from {}", size.p),
             "W3 round trip, busy" | "W5 yield" | "W5 wake self" => format!("{n}, {} tasks", size.p),
             "W4 window" => format!("{n} by {}", size.p),
             "W8 throughput" | "W8 round trip" => format!("{n}, {workers} workers"),
+            _ if workload.starts_with("W10") => format!("{n} models"),
             _ => n,
         };
         let place = match self.placement {
@@ -106,11 +112,11 @@ macro_rules! inside {
         ];
         #[cfg(all(feature = "uring", target_os = "linux"))]
         {
-            if peers::monoio::works() {
-                all.extend(competitors![Peer "monoio" w::$workload::<peers::monoio::Inside>]);
+            if monoio::works() {
+                all.extend(competitors![Peer "monoio" w::$workload::<monoio::Inside>]);
             }
-            if peers::glommio::works() {
-                all.extend(competitors![Peer "glommio" w::$workload::<peers::glommio::Inside>]);
+            if glommio::works() {
+                all.extend(competitors![Peer "glommio" w::$workload::<glommio::Inside>]);
             }
         }
         all
@@ -131,12 +137,12 @@ macro_rules! outside {
         ];
         #[cfg(all(feature = "uring", target_os = "linux"))]
         {
-            if peers::monoio::works() {
-                let run = w::$workload::<channel::Fed<peers::monoio::Inside>>;
+            if monoio::works() {
+                let run = w::$workload::<channel::Fed<monoio::Inside>>;
                 all.extend(competitors![Peer "monoio+mpsc" run]);
             }
-            if peers::glommio::works() {
-                let run = w::$workload::<channel::Fed<peers::glommio::Inside>>;
+            if glommio::works() {
+                let run = w::$workload::<channel::Fed<glommio::Inside>>;
                 all.extend(competitors![Peer "glommio+mpsc" run]);
             }
         }
@@ -161,6 +167,20 @@ impl Row {
 
     fn bytes(self) -> Row {
         Row { unit: "bytes", ..self }
+    }
+
+    /// Of what was measured elsewhere, and once.
+    pub(crate) fn of_figures(
+        workload: &'static str,
+        n: usize,
+        unit: &'static str,
+        figures: Vec<(&'static str, Role, f64)>,
+    ) -> Row {
+        let competitors = figures.into_iter().map(|(name, role, cost)| {
+            let run = Box::new(move |_| Sample { cost, latencies: Vec::new() });
+            Competitor { name, role, at_most: usize::MAX, run }
+        });
+        Row { unit, ..row(workload, n, 1, competitors.collect()) }
     }
 
     /// Python has it too. It is slow, and asked for no more operations than make a figure.

@@ -64,6 +64,11 @@ impl Measured {
 }
 
 impl Measured {
+    /// The name of the line for one variant of the kernel.
+    fn line(&self, kernel: &Column<'_>) -> String {
+        self.row.name() + kernel.name.trim_start_matches("loopgate")
+    }
+
     /// Of the round trips of one competitor, over all rounds.
     fn p99(&self, name: &str) -> Option<f64> {
         let at = self.row.competitors.iter().position(|competitor| competitor.name == name)?;
@@ -86,11 +91,15 @@ fn figure(value: f64) -> String {
 
 /// Prints it, and the notes below.
 pub(crate) fn print(table: &[Measured], notes: &[String]) {
-    let widest = table.iter().map(|measured| measured.row.name().len()).max().unwrap_or(0);
+    let names = table.iter().flat_map(|measured| {
+        let kernels = measured.columns(Role::Kernel);
+        kernels.into_iter().map(|kernel| measured.line(&kernel).len())
+    });
+    let widest = names.max().unwrap_or(0);
     let mut header = format!("{:<widest$} {:>9}", "workload", "loopgate");
     PEERS.iter().for_each(|peer| header.push_str(&format!(" {peer:>9}")));
     println!(
-        "\nNanoseconds an operation, or bytes (W9); ratios are of the same round, [quartiles].\n"
+        "\nNanoseconds an operation, or bytes (W9), or as W10 says; ratios are of the same round, [quartiles].\n"
     );
     println!("{header}  {:<30}  loopgate / limit", "best peer / loopgate");
     for measured in table {
@@ -104,7 +113,7 @@ fn print_row(measured: &Measured, widest: usize) {
     let peers = measured.columns(Role::Peer);
     let limits = measured.columns(Role::Limit);
     for kernel in measured.columns(Role::Kernel) {
-        let name = measured.row.name() + kernel.name.trim_start_matches("loopgate");
+        let name = measured.line(&kernel);
         let mut line = format!("{name:<widest$} {:>9}", figure(kernel.median()));
         for peer in PEERS {
             let same = peers.iter().filter(|column| column.name.starts_with(peer));
