@@ -11,6 +11,8 @@
 //! With these flags there is more of it:
 //!
 //! ```text
+//! --plots DIR    draws into that folder, seen from the top of the checkout: round trips as histograms,
+//!                cost over N, producers over throughput
 //! --sizes        W9 of a program: builds the least one on each loop
 //! --models       W10: runs the quick class by `cargo models`, which takes minutes
 //! --rounds N     so many rounds
@@ -44,6 +46,8 @@ mod memory;
 mod on_request;
 #[cfg(not(any(loom, shuttle)))]
 mod peers;
+#[cfg(not(any(loom, shuttle)))]
+mod plots;
 #[cfg(not(any(loom, shuttle)))]
 mod request;
 #[cfg(not(any(loom, shuttle)))]

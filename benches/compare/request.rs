@@ -1,5 +1,7 @@
 //! What the command line asks for.
 
+use std::path::PathBuf;
+
 use crate::rows::{Extent, Row};
 
 #[derive(Default)]
@@ -10,6 +12,8 @@ pub(crate) struct Request {
     /// The only competitor, for a profile of it.
     pub(crate) only: Option<String>,
     rounds: Option<usize>,
+    /// The folder for them.
+    pub(crate) plots: Option<PathBuf>,
     /// W10 too.
     pub(crate) models: bool,
     /// W9 of a program too.
@@ -56,6 +60,7 @@ fn parse(given: Vec<String>) -> Result<Request, String> {
             "--test" => test = true,
             "--quick" => quick = true,
             "--rounds" => request.rounds = Some(number(&value("a number")?)?),
+            "--plots" => request.plots = Some(value("a folder")?.into()),
             "--models" => request.models = true,
             "--sizes" => request.sizes = true,
             "--only" => request.only = Some(value("the name of a competitor")?),

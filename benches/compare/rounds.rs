@@ -1,5 +1,6 @@
 //! Running the rows, round by round.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
@@ -9,7 +10,7 @@ use crate::peers::{python, set_workers};
 use crate::request::Request;
 use crate::rows::{self, Extent, Row};
 use crate::sample::Sample;
-use crate::{on_request, table};
+use crate::{on_request, plots, table};
 
 /// The samples of one row: by competitor, then by round.
 pub(crate) struct Measured {
@@ -20,6 +21,11 @@ pub(crate) struct Measured {
 pub(crate) fn main() {
     let request = Request::from_args().unwrap_or_else(|mistake| {
         refuse(&format!("{mistake}; benches/compare/main.rs says what there is"))
+    });
+    // Now, and not after minutes.
+    let plots = request.plots.as_ref().map(|folder| {
+        plots::folder(folder)
+            .unwrap_or_else(|error| refuse(&format!("{}: {error}", folder.display())))
     });
     let (runtimes, mut notes) = python::start(|name| request.wants_competitor(name));
     if request.criterion {
@@ -46,12 +52,26 @@ pub(crate) fn main() {
     } else {
         table::print(&measured, &notes);
     }
+    if let Some(folder) = plots {
+        draw(&folder, &measured);
+    }
 }
 
 /// Nothing was measured.
 fn refuse(mistake: &str) -> ! {
     eprintln!("error: {mistake}");
     std::process::exit(2);
+}
+
+fn draw(folder: &Path, measured: &[Measured]) {
+    match plots::draw(folder, measured) {
+        Ok(files) if files.is_empty() => eprintln!("nothing was measured that is drawn"),
+        Ok(files) => files.iter().for_each(|file| eprintln!("drawn: {}", file.display())),
+        Err(error) => {
+            eprintln!("error: {}: {error}", folder.display());
+            std::process::exit(1);
+        }
+    }
 }
 
 fn measure(row: &Row, rounds: usize) -> Vec<Vec<Sample>> {
