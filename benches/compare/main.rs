@@ -37,6 +37,8 @@
 fn main() {}
 
 #[cfg(not(any(loom, shuttle)))]
+mod by_criterion;
+#[cfg(not(any(loom, shuttle)))]
 mod limits;
 #[cfg(not(any(loom, shuttle)))]
 mod machine;

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use crate::rows::{Extent, Row};
 
+/// The flag behind which everything is for criterion.
+pub(crate) const CRITERION: &str = "--criterion";
+
 #[derive(Default)]
 pub(crate) struct Request {
     pub(crate) extent: Extent,
@@ -48,7 +51,7 @@ impl Request {
 fn parse(given: Vec<String>) -> Result<Request, String> {
     let mut request = Request::default();
     // The rest is for criterion to read.
-    if given.iter().any(|argument| argument == "--criterion") {
+    if given.iter().any(|argument| argument == CRITERION) {
         return Ok(Request { criterion: true, ..request });
     }
     let (mut bench, mut test, mut quick) = (false, false, false);

@@ -1,16 +1,14 @@
 //! Running the rows, round by round.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
-
-use criterion::Criterion;
+use std::time::Instant;
 
 use crate::machine;
 use crate::peers::{python, set_workers};
 use crate::request::Request;
 use crate::rows::{self, Extent, Row};
 use crate::sample::Sample;
-use crate::{on_request, plots, table};
+use crate::{by_criterion, on_request, plots, table};
 
 /// The samples of one row: by competitor, then by round.
 pub(crate) struct Measured {
@@ -19,18 +17,21 @@ pub(crate) struct Measured {
 }
 
 pub(crate) fn main() {
+    if by_criterion::is_asked() {
+        return by_criterion::measure();
+    }
     let request = Request::from_args().unwrap_or_else(|mistake| {
         refuse(&format!("{mistake}; benches/compare/main.rs says what there is"))
     });
+    if request.criterion {
+        by_criterion::hand_over();
+    }
     // Now, and not after minutes.
     let plots = request.plots.as_ref().map(|folder| {
         plots::folder(folder)
             .unwrap_or_else(|error| refuse(&format!("{}: {error}", folder.display())))
     });
     let (runtimes, mut notes) = python::start(|name| request.wants_competitor(name));
-    if request.criterion {
-        return by_criterion(&rows::all(Extent::Quick, &runtimes));
-    }
     let start = Instant::now();
     let mut measured = Vec::new();
     let mut rows = rows::all(request.extent, &runtimes);
@@ -88,27 +89,4 @@ fn measure(row: &Row, rounds: usize) -> Vec<Vec<Sample>> {
         }
     }
     samples
-}
-
-/// Each competitor of each row as a benchmark of criterion's.
-fn by_criterion(rows: &[Row]) {
-    let mut criterion = Criterion::default()
-        .sample_size(10)
-        .warm_up_time(Duration::from_millis(200))
-        .measurement_time(Duration::from_secs(1))
-        .configure_from_args();
-    for row in rows.iter().filter(|row| row.unit == "ns") {
-        for competitor in &row.competitors {
-            let name = format!("{}/{}", row.name(), competitor.name);
-            criterion.bench_function(&name, |bencher| {
-                bencher.iter_custom(|iterations| {
-                    machine::pin(row.placement);
-                    set_workers(row.workers);
-                    let cost: f64 = (0..iterations).map(|_| competitor.run(row.size).cost).sum();
-                    Duration::from_nanos(cost as u64)
-                });
-            });
-        }
-    }
-    criterion.final_summary();
 }
