@@ -21,7 +21,7 @@ use std::rc::{Rc, Weak};
 use smallvec::SmallVec;
 
 use crate::exception::Cancelled;
-use crate::primitives::{thread_local, unique_id};
+use crate::primitives::{Arc, thread_local, unique_id};
 
 /// What became of a cancel that was offered to a target.
 #[must_use]
@@ -49,6 +49,52 @@ pub(crate) trait Target {
     }
 }
 
+/// The same where other threads may hold it too: it knows whom a task of which port awaits it as.
+pub(crate) trait RemoteTarget {
+    /// As [`Target::cancel`].
+    fn cancel_awaiter(self: Arc<Self>, awaiter: RemoteAwaiter) -> Taken;
+
+    /// As [`Target::is_stale`].
+    fn is_stale(&self, awaiter: RemoteAwaiter) -> bool;
+}
+
+/// One await of a [`RemoteTarget`] by a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RemoteAwaiter {
+    /// Of the task's port.
+    pub(crate) port: u64,
+    /// Tells it from others of the same target.
+    pub(crate) key: u64,
+}
+
+#[derive(Clone)]
+enum Suspended {
+    Here(Rc<dyn Target>),
+    Anywhere(Arc<dyn RemoteTarget>, RemoteAwaiter),
+}
+
+impl Suspended {
+    fn cancel(self, cancelled: &Cancelled) -> Taken {
+        match self {
+            Suspended::Here(target) => target.cancel(cancelled),
+            Suspended::Anywhere(target, awaiter) => target.cancel_awaiter(awaiter),
+        }
+    }
+
+    fn take_back(&self) {
+        if let Suspended::Here(target) = self {
+            target.take_back();
+        }
+    }
+
+    fn is_stale(&self) -> bool {
+        match self {
+            Suspended::Here(target) => target.is_stale(),
+            Suspended::Anywhere(target, awaiter) => target.is_stale(*awaiter),
+        }
+    }
+}
+
 pub(crate) struct CancelPort {
     id: Cell<u64>,
     loop_id: u64,
@@ -72,7 +118,7 @@ pub(crate) struct CancelPort {
 #[derive(Clone)]
 struct Registration {
     key: u64,
-    target: Rc<dyn Target>,
+    target: Suspended,
     /// The target has handed a cancel on.
     handed_on: bool,
 }
@@ -116,8 +162,14 @@ impl CancelPort {
         untouched.map(|port| port.id.set(unique_id())).is_some()
     }
 
-    pub(crate) fn loop_id(&self) -> u64 {
-        self.loop_id
+    /// The number of the current port.
+    pub(crate) fn current_id() -> Option<u64> {
+        CancelPort::with_current(|port| port.id())
+    }
+
+    /// The loop of the task that is being polled on this thread.
+    pub(crate) fn current_loop() -> Option<u64> {
+        CancelPort::with_current(|port| port.loop_id)
     }
 
     /// The same for a short look, during which no other port can be entered.
@@ -144,16 +196,16 @@ impl CancelPort {
             !stale
         });
         let mut taken = false;
-        for Registration { key, target, .. } in &targets {
-            if self.delivered.borrow().iter().any(|(known, _)| known == key) {
+        for Registration { key, target, .. } in targets.iter().cloned() {
+            if self.delivered.borrow().iter().any(|(known, _)| *known == key) {
                 // One before it is still on its way there, and its message stays.
                 taken = true;
                 continue;
             }
-            match self.hand(Rc::clone(target), cancelled) {
+            match self.hand(target, cancelled) {
                 Taken::Refused => continue,
-                Taken::HandedOn => self.mark_handed_on(*key),
-                Taken::ToYield => self.deliver(*key, cancelled),
+                Taken::HandedOn => self.mark_handed_on(key),
+                Taken::ToYield => self.deliver(key, cancelled),
             }
             taken = true;
         }
@@ -183,7 +235,7 @@ impl CancelPort {
         Some(delivered.remove(index).1)
     }
 
-    fn hand(&self, target: Rc<dyn Target>, cancelled: &Cancelled) -> Taken {
+    fn hand(&self, target: Suspended, cancelled: &Cancelled) -> Taken {
         let outer = self.handing.replace(true);
         let taken = target.cancel(cancelled);
         self.handing.set(outer);
@@ -243,7 +295,7 @@ impl CancelPort {
         self.take_pending().or(unclaimed.filter(|_| !self.received.get()))
     }
 
-    fn register(&self, target: Rc<dyn Target>) -> u64 {
+    fn register(&self, target: Suspended) -> u64 {
         let key = self.registered.get() + 1;
         self.registered.set(key);
         self.targets.borrow_mut().push(Registration { key, target, handed_on: false });
@@ -298,7 +350,7 @@ impl Suspension {
         }
         let refused = port.refused.get();
         let cancelled = port.take_pending()?;
-        let handed_on = !refused && port.hand(target(), &cancelled) == Taken::HandedOn;
+        let handed_on = !refused && port.hand(Suspended::Here(target()), &cancelled) == Taken::HandedOn;
         (!handed_on).then_some(cancelled)
     }
 
@@ -314,7 +366,7 @@ impl Suspension {
             return;
         }
         self.end();
-        let key = port.register(target());
+        let key = port.register(Suspended::Here(target()));
         self.0 = Some((Rc::downgrade(&port), key));
     }
 
@@ -357,14 +409,15 @@ impl RemoteSuspension {
         delivered.and_then(|(_, key)| port.receive_delivery(key)).or_else(|| port.take_pending())
     }
 
-    /// The poll is about to return `Pending`.
-    pub(crate) fn suspend(&mut self, target: impl FnOnce(&Rc<CancelPort>) -> Rc<dyn Target>) {
+    /// The poll is about to return `Pending`; `target` knows the await as `key`.
+    pub(crate) fn suspend(&mut self, target: Arc<dyn RemoteTarget>, key: u64) {
         let Some(port) = CancelPort::current() else { return };
-        if self.0.is_some_and(|(id, _)| id == port.id()) {
+        let id = port.id();
+        if self.0.is_some_and(|(known, _)| known == id) {
             return;
         }
-        let key = port.register(target(&port));
-        self.0 = Some((port.id(), key));
+        let awaiter = RemoteAwaiter { port: id, key };
+        self.0 = Some((id, port.register(Suspended::Anywhere(target, awaiter))));
     }
 
     /// The awaitable is ready, or gone. Elsewhere than in its task it has nothing to withdraw from.

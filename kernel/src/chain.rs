@@ -2,7 +2,7 @@
 //!
 //! Clauses C-1 to C-12. Two directions:
 //!
-//! * a task on the loop to the submitter's concurrent future ([`task_to_concurrent`]);
+//! * a task on the loop to the submitter's concurrent future ([`copy_to_submission`]);
 //! * a concurrent future to a loop future that wraps it ([`concurrent_to_loop`]).
 //!
 //! Both ends are completed by their promise, once; a copy that comes too late is told so and drops what
@@ -15,58 +15,55 @@
 
 use std::rc::Rc;
 
-use crate::concurrent::{ConcurrentFuture, Promise};
+use crate::concurrent::{ConcurrentFuture, Notice, Promise};
 use crate::core::LoopCore;
 use crate::exception::{ExceptionContext, LoopClosed, Outcome};
 use crate::future::{self, LoopFuture};
 use crate::primitives::{Arc, Hold};
+use crate::ready_queue::ReadyQueue;
 use crate::table::Key;
 use crate::wakeup::Posted;
 
-/// Chains a task's outcome to its submission, and the submission's cancel to the task named by `task`.
-pub(crate) fn task_to_concurrent<T: Clone + Send + 'static>(
-    core: &Rc<LoopCore>,
-    source: &LoopFuture<T>,
-    task: Key,
-    name: impl FnOnce() -> String + 'static,
-    promise: Promise<T>,
-    submission: &ConcurrentFuture<T>,
+//= SPEC.md#c-6
+//# Cancelling a submission MUST be seen by its task no later than the beginning of the next
+//# step that starts after the call returned, from any thread.
+/// Has the cancel of a submission reach the task named by `task`, also while nothing makes it step.
+pub(crate) fn cancel_with_submission<T>(core: &LoopCore, submission: &Promise<T>, task: Key) {
+    submission.add_notice(Notice {
+        gate: Arc::clone(core.gate()),
+        of: Posted::Cancel(task),
+        only_of_cancel: true,
+        hold: None,
+    });
+}
+
+/// Copies a task's outcome to its submission.
+pub(crate) fn copy_to_submission<T>(
+    queue: &ReadyQueue,
+    outcome: Outcome<T>,
+    submission: &Promise<T>,
+    task: impl FnOnce() -> String,
 ) {
-    //= SPEC.md#c-6
-    //# Cancelling a submission MUST be seen by its task no later than the beginning of the next
-    //# step that starts after the call returned, from any thread.
-    let gate = Arc::clone(core.gate());
-    submission.add_done_callback(move |submission| {
-        if submission.cancelled() {
-            gate.post_or_keep(Posted::Cancel(task));
-        }
-    });
-    //= SPEC.md#c-1
-    //# A task's outcome MUST be copied to its submission through the queue, so that everything the
-    //# task scheduled before it ended runs before the submitter is released.
-    let queue = Rc::clone(&core.queue);
-    source.chain(move |outcome| {
-        //= SPEC.md#c-2
-        //# The copy MUST be a single step against a racing cancel: either the submission is
-        //# cancelled and the outcome dropped, or it is finished and the cancel refused.
-        //= SPEC.md#c-4
-        //# A task cancelled on the loop's side MUST cancel its submission and mark it ended in the
-        //# same step.
-        //= SPEC.md#c-7
-        //# A submission cancelled while its task cleans up, or swallows the cancel, MUST stay
-        //# cancelled, and MUST become ended only when the task has ended.
-        let Err(Outcome::Exception(exception)) = promise.settle(outcome) else { return };
-        // Closing the loop is nobody's failure; a task of an open loop raised it itself.
-        if queue.is_closed() && exception.is::<LoopClosed>() {
-            return;
-        }
-        //= SPEC.md#c-3
-        //# An exception that a task raised after its submission had been cancelled MUST be reported
-        //# to the exception handler.
-        let message = "a cancelled submission raised an exception that nobody will see";
-        let context = ExceptionContext::new(message, Some(exception));
-        queue.handler().report(&context.in_task(&name()));
-    });
+    //= SPEC.md#c-2
+    //# The copy MUST be a single step against a racing cancel: either the submission is
+    //# cancelled and the outcome dropped, or it is finished and the cancel refused.
+    //= SPEC.md#c-4
+    //# A task cancelled on the loop's side MUST cancel its submission and mark it ended in the
+    //# same step.
+    //= SPEC.md#c-7
+    //# A submission cancelled while its task cleans up, or swallows the cancel, MUST stay
+    //# cancelled, and MUST become ended only when the task has ended.
+    let Err(Outcome::Exception(exception)) = submission.settle(outcome) else { return };
+    // Closing the loop is nobody's failure; a task of an open loop raised it itself.
+    if queue.is_closed() && exception.is::<LoopClosed>() {
+        return;
+    }
+    //= SPEC.md#c-3
+    //# An exception that a task raised after its submission had been cancelled MUST be reported
+    //# to the exception handler.
+    let message = "a cancelled submission raised an exception that nobody will see";
+    let context = ExceptionContext::new(message, Some(exception));
+    queue.handler().report(&context.in_task(&task()));
 }
 
 /// A loop future of a concurrent future's outcome.
@@ -101,10 +98,11 @@ pub(crate) fn concurrent_to_loop<T: Clone + Send + 'static>(
     //# if it was done when it was wrapped.
     //= SPEC.md#c-12
     //# A source that ends after the loop closed MUST be ignored without an error.
-    let gate = Arc::clone(core.gate());
-    source.add_done_callback(move |_| {
-        gate.post_or_keep(Posted::Parcel(parcel));
-        drop(hold);
+    source.add_notice(Notice {
+        gate: Arc::clone(core.gate()),
+        of: Posted::Parcel(parcel),
+        only_of_cancel: false,
+        hold: Some(hold),
     });
     Ok(destination)
 }

@@ -25,7 +25,9 @@ pub(crate) trait AnyTask {
     /// Its submission was cancelled: as a cancel, but once only.
     fn cancel_for_submission(&self);
     /// The loop is gone, or the factory misused it: drops the coroutine and fails the task.
-    fn abandon(&self, why: Exception);
+    fn abandon(self: Rc<Self>, why: Exception);
+    /// It is done: its submission gets the outcome.
+    fn deliver(&self);
     fn id(&self) -> u64;
     fn loop_id(&self) -> u64;
     fn name(&self) -> String;

@@ -5,8 +5,10 @@
 //! told. There is no running state: nothing here blocks and nothing is shared between threads.
 //!
 //! Callbacks and awaiters stand in one list in the order in which they came, and that is the order in
-//! which they are queued at completion. A chain stands there too: it carries the outcome on, to another
-//! future, and is queued as a completion that happens even if the loop closes first.
+//! which they are queued at completion.
+//!
+//! A task has a future in it. What the two have in common is a [`Completion`], and a handle is on
+//! whatever [`Completes`]: so a task and its future are one allocation.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -27,12 +29,10 @@ use crate::handle::LocalCall;
 use crate::ready_queue::{Entry, ReadyQueue};
 
 type Callback<T> = Box<dyn FnOnce(&LoopFuture<T>)>;
-type Chain<T> = Box<dyn FnOnce(Outcome<T>)>;
 
 enum Listener<T> {
     Callback(Callback<T>),
     Awaiter(u64, Waker),
-    Chain(Chain<T>),
 }
 
 struct State<T> {
@@ -46,9 +46,24 @@ struct State<T> {
     on_cancel: Option<Box<dyn FnOnce()>>,
 }
 
-struct Shared<T> {
+/// An outcome, or who waits for it.
+pub(crate) struct Completion<T> {
     queue: Rc<ReadyQueue>,
     state: RefCell<State<T>>,
+}
+
+/// What a handle is on. As a target it says what a cancel of whoever awaits it means.
+pub(crate) trait Completes<T>: Target {
+    fn completion(&self) -> &Completion<T>;
+}
+
+/// A future that is no task.
+struct Plain<T>(Completion<T>);
+
+impl<T: Clone + 'static> Completes<T> for Plain<T> {
+    fn completion(&self) -> &Completion<T> {
+        &self.0
+    }
 }
 
 /// The result of work on this loop, to be awaited; asyncio's `Future`.
@@ -64,37 +79,43 @@ struct Shared<T> {
 /// ```
 #[must_use = "dropping every handle loses the result"]
 pub struct LoopFuture<T> {
-    shared: Rc<Shared<T>>,
+    shared: Rc<dyn Completes<T>>,
     awaiter: Option<u64>,
     suspension: Suspension,
 }
 
 /// The producer's side of a [`LoopFuture`]. Dropped uncompleted it fails the future (clause L-8).
 pub struct LoopPromise<T: Clone + 'static> {
-    shared: Rc<Shared<T>>,
+    shared: Rc<Plain<T>>,
 }
 
 /// A pending future of the loop that owns `queue`.
 pub(crate) fn pair<T: Clone + 'static>(queue: &Rc<ReadyQueue>) -> (LoopPromise<T>, LoopFuture<T>) {
-    let state = State {
-        outcome: None,
-        listeners: SmallVec::new(),
-        next_awaiter: 0,
-        retrieved: false,
-        on_cancel: None,
-    };
-    let shared = Rc::new(Shared { queue: Rc::clone(queue), state: RefCell::new(state) });
-    (LoopPromise { shared: Rc::clone(&shared) }, LoopFuture::of(shared))
+    let shared = Rc::new(Plain(Completion::new(queue)));
+    let promise = LoopPromise { shared };
+    let future = promise.future();
+    (promise, future)
 }
 
-impl<T> Shared<T> {
+impl<T> Completion<T> {
+    pub(crate) fn new(queue: &Rc<ReadyQueue>) -> Completion<T> {
+        let state = State {
+            outcome: None,
+            listeners: SmallVec::new(),
+            next_awaiter: 0,
+            retrieved: false,
+            on_cancel: None,
+        };
+        Completion { queue: Rc::clone(queue), state: RefCell::new(state) }
+    }
+
     //= SPEC.md#l-3
     //# `set_result`, `set_exception` and `cancel` on a loop future that is done MUST be refused and
     //# change nothing.
     /// Stores the outcome if there is none yet; otherwise gives it back.
-    fn complete(self: &Rc<Self>, outcome: Outcome<T>) -> Result<(), Outcome<T>> {
+    pub(crate) fn complete(&self, outcome: Outcome<T>) -> Result<(), Outcome<T>> {
         // Only borrowed: a value whose `clone` got here holds a borrow itself.
-        if self.state.borrow().outcome.is_some() {
+        if self.is_done() {
             return Err(outcome);
         }
         let mut state = self.state.borrow_mut();
@@ -106,45 +127,45 @@ impl<T> Shared<T> {
         Ok(())
     }
 
-    fn is_cancelled(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
+        self.state.borrow().outcome.is_some()
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
         matches!(self.state.borrow().outcome, Some(Outcome::Cancelled(_)))
     }
 
-    fn mark_retrieved(&self) {
+    /// Nobody needs to be told if the outcome is an exception.
+    pub(crate) fn mark_retrieved(&self) {
         self.state.borrow_mut().retrieved = true;
     }
 }
 
-impl<T: Clone + 'static> Shared<T> {
+impl<T: Clone + 'static> Completion<T> {
     //= SPEC.md#l-1
     //# A loop future's done-callbacks MUST be queued and never run inside the call that completed
     //# it or added them.
     //= SPEC.md#l-2
     //# Callbacks and awaiters of one loop future MUST be served in the order in which they came.
-    /// Queues everybody who waits, in the order in which they came.
-    fn announce(self: &Rc<Self>) {
+    /// Queues everybody who waits, in the order in which they came; callbacks get a `handle` each.
+    pub(crate) fn announce(&self, handle: impl Fn() -> LoopFuture<T>) {
         let listeners = std::mem::take(&mut self.state.borrow_mut().listeners);
         for listener in listeners {
             match listener {
-                Listener::Callback(callback) => self.queue_callback(callback),
+                Listener::Callback(callback) => self.queue_callback(handle(), callback),
                 Listener::Awaiter(_, waker) => {
                     shield_from_panic("a waker panicked", || waker.wake());
-                }
-                Listener::Chain(chain) => {
-                    let outcome = self.carry_on();
-                    self.queue.push(Entry::Copy(Box::new(move || chain(outcome))));
                 }
             }
         }
     }
 
-    fn queue_callback(self: &Rc<Self>, callback: Callback<T>) {
-        let future = LoopFuture::of(Rc::clone(self));
+    fn queue_callback(&self, future: LoopFuture<T>, callback: Callback<T>) {
         self.queue.push(Entry::Call(LocalCall::erased(move || callback(&future))));
     }
 
     /// The outcome of a done future, for somebody who will report it.
-    fn carry_on(&self) -> Outcome<T> {
+    pub(crate) fn carry_on(&self) -> Outcome<T> {
         self.mark_retrieved();
         let state = self.state.borrow();
         let outcome = state.outcome.as_ref().expect("only a done future is carried on");
@@ -154,8 +175,8 @@ impl<T: Clone + 'static> Shared<T> {
     }
 
     /// A handle cancels: the work behind the future hears of it before anybody who awaits it.
-    fn cancel_by_handle(self: &Rc<Self>, cancelled: Cancelled) -> bool {
-        if self.state.borrow().outcome.is_some() {
+    fn cancel_by_handle(&self, cancelled: Cancelled, handle: impl Fn() -> LoopFuture<T>) -> bool {
+        if self.is_done() {
             return false;
         }
         let hook = self.state.borrow_mut().on_cancel.take();
@@ -164,7 +185,7 @@ impl<T: Clone + 'static> Shared<T> {
             hook();
         }
         if won {
-            self.announce();
+            self.announce(handle);
         }
         won
     }
@@ -178,7 +199,7 @@ impl<T: Clone + 'static> LoopPromise<T> {
     pub fn set_result(&self, value: T) -> Result<(), InvalidState<T>> {
         self.settle(Outcome::Value(value)).map_err(|outcome| match outcome {
             Outcome::Value(rejected) => {
-                InvalidState { rejected, cancelled: self.shared.is_cancelled() }
+                InvalidState { rejected, cancelled: self.shared.0.is_cancelled() }
             }
             _ => unreachable!("the rejected outcome is the one that was offered"),
         })
@@ -194,7 +215,7 @@ impl<T: Clone + 'static> LoopPromise<T> {
     ) -> Result<(), InvalidState<Exception>> {
         self.settle(Outcome::Exception(exception.into())).map_err(|outcome| match outcome {
             Outcome::Exception(rejected) => {
-                InvalidState { rejected, cancelled: self.shared.is_cancelled() }
+                InvalidState { rejected, cancelled: self.shared.0.is_cancelled() }
             }
             _ => unreachable!("the rejected outcome is the one that was offered"),
         })
@@ -203,33 +224,18 @@ impl<T: Clone + 'static> LoopPromise<T> {
     /// Whether the future is done: cancelled by a handle, or completed.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.shared.state.borrow().outcome.is_some()
+        self.shared.0.is_done()
+    }
+
+    fn future(&self) -> LoopFuture<T> {
+        LoopFuture::of(Rc::clone(&self.shared) as Rc<dyn Completes<T>>)
     }
 
     /// Completes the future unless it is done; the outcome back if it is.
     pub(crate) fn settle(&self, outcome: Outcome<T>) -> Result<(), Outcome<T>> {
-        self.shared.complete(outcome)?;
-        self.shared.announce();
+        self.shared.0.complete(outcome)?;
+        self.shared.0.announce(|| self.future());
         Ok(())
-    }
-
-    /// Carries the outcome on at once instead of through the queue; everything else is queued.
-    ///
-    /// For an exit request, which leaves the loop before the queue has its turn (clause S-9).
-    pub(crate) fn settle_and_carry_on(&self, outcome: Outcome<T>) {
-        if self.shared.complete(outcome).is_err() {
-            return;
-        }
-        let listeners = std::mem::take(&mut self.shared.state.borrow_mut().listeners);
-        let (chains, others): (SmallVec<[_; 1]>, SmallVec<[_; 1]>) =
-            listeners.into_iter().partition(|listener| matches!(listener, Listener::Chain(_)));
-        for listener in chains {
-            if let Listener::Chain(chain) = listener {
-                chain(self.shared.carry_on());
-            }
-        }
-        self.shared.state.borrow_mut().listeners = others;
-        self.shared.announce();
     }
 }
 
@@ -241,9 +247,9 @@ impl<T: Clone + 'static> Drop for LoopPromise<T> {
         if self.is_done() {
             return;
         }
-        let exception = if self.shared.queue.is_closed() {
+        let exception = if self.shared.0.queue.is_closed() {
             // Whoever closed the loop knows: not to be reported when nobody looks.
-            self.shared.mark_retrieved();
+            self.shared.0.mark_retrieved();
             LoopClosed.into()
         } else {
             BrokenPromise.into()
@@ -254,36 +260,35 @@ impl<T: Clone + 'static> Drop for LoopPromise<T> {
 }
 
 impl<T> LoopFuture<T> {
-    fn of(shared: Rc<Shared<T>>) -> LoopFuture<T> {
+    pub(crate) fn of(shared: Rc<dyn Completes<T>>) -> LoopFuture<T> {
         LoopFuture { shared, awaiter: None, suspension: Suspension::default() }
+    }
+
+    fn completion(&self) -> &Completion<T> {
+        self.shared.completion()
     }
 
     /// Whether the future has an outcome.
     #[must_use]
     pub fn done(&self) -> bool {
-        self.shared.state.borrow().outcome.is_some()
+        self.completion().is_done()
     }
 
     /// Whether the future was cancelled.
     #[must_use]
     pub fn cancelled(&self) -> bool {
-        self.shared.is_cancelled()
+        self.completion().is_cancelled()
     }
 
     /// Sets what a cancel means for the work behind the future; it runs inside `cancel`.
     pub(crate) fn on_cancel(&self, hook: impl FnOnce() + 'static) {
-        self.shared.state.borrow_mut().on_cancel = Some(Box::new(hook));
-    }
-
-    /// Nobody needs to be told if the outcome is an exception.
-    pub(crate) fn mark_retrieved(&self) {
-        self.shared.mark_retrieved();
+        self.completion().state.borrow_mut().on_cancel = Some(Box::new(hook));
     }
 
     /// Clause L-7: a task of another loop must not be suspended here.
     fn check_same_loop(&self) -> Result<(), ForeignLoop> {
-        match CancelPort::current() {
-            Some(port) if port.loop_id() != self.shared.queue.gate().id() => Err(ForeignLoop),
+        match CancelPort::current_loop() {
+            Some(id) if id != self.completion().queue.gate().id() => Err(ForeignLoop),
             _ => Ok(()),
         }
     }
@@ -292,12 +297,16 @@ impl<T> LoopFuture<T> {
 impl<T: Clone + 'static> LoopFuture<T> {
     /// Cancels the future; false, and no change, if it is done.
     pub fn cancel(&self) -> bool {
-        self.shared.cancel_by_handle(Cancelled::default())
+        self.cancel_with(Cancelled::default())
     }
 
     /// Cancels with a message, which awaiters find in their [`Cancelled`].
     pub fn cancel_with_message(&self, message: &str) -> bool {
-        self.shared.cancel_by_handle(Cancelled::with_message(message))
+        self.cancel_with(Cancelled::with_message(message))
+    }
+
+    fn cancel_with(&self, cancelled: Cancelled) -> bool {
+        self.completion().cancel_by_handle(cancelled, || self.clone())
     }
 
     //= SPEC.md#l-4
@@ -310,7 +319,7 @@ impl<T: Clone + 'static> LoopFuture<T> {
         if !self.done() {
             return Err(ResultError::Pending);
         }
-        self.shared.carry_on().into_result()
+        self.completion().carry_on().into_result()
     }
 
     /// The exception of a done future, if it has one.
@@ -327,48 +336,13 @@ impl<T: Clone + 'static> LoopFuture<T> {
 
     /// Queues `callback` once for when the future is done, or now if it is (clauses L-1, L-2).
     pub fn add_done_callback(&self, callback: impl FnOnce(&LoopFuture<T>) + 'static) {
+        let callback = Box::new(callback);
         if self.done() {
-            self.shared.queue_callback(Box::new(callback));
+            self.completion().queue_callback(self.clone(), callback);
         } else {
-            let mut state = self.shared.state.borrow_mut();
-            state.listeners.push(Listener::Callback(Box::new(callback)));
+            let mut state = self.completion().state.borrow_mut();
+            state.listeners.push(Listener::Callback(callback));
         }
-    }
-
-    /// Carries the outcome on when the future is done, through the queue, even if the loop closes.
-    pub(crate) fn chain(&self, chain: impl FnOnce(Outcome<T>) + 'static) {
-        let chain = Box::new(chain);
-        if self.done() {
-            let outcome = self.shared.carry_on();
-            self.shared.queue.push(Entry::Copy(Box::new(move || chain(outcome))));
-        } else {
-            self.shared.state.borrow_mut().listeners.push(Listener::Chain(chain));
-        }
-    }
-
-    /// Polls; a cancel of the task that awaits goes to `target`, which need not be this future.
-    pub(crate) fn poll_with_target(
-        &mut self,
-        cx: &mut Context<'_>,
-        target: impl Fn() -> Rc<dyn Target>,
-    ) -> Poll<Result<T, Exception>> {
-        //= SPEC.md#l-7
-        //# A task of another loop that awaits the future MUST get an error and MUST NOT be
-        //# suspended on it.
-        self.check_same_loop()?;
-        if let Some(cancelled) = self.suspension.receive(&target) {
-            self.suspension.end();
-            // If an earlier request has cancelled the future, its message is the one to yield.
-            if !self.cancelled() {
-                return Poll::Ready(Err(cancelled.into()));
-            }
-        }
-        let polled = self.poll_outcome(cx);
-        match polled {
-            Poll::Ready(_) => self.suspension.ready(),
-            Poll::Pending => self.suspension.suspend(target),
-        }
-        polled
     }
 
     /// Polls for the outcome alone: the caller sees to cancels.
@@ -386,7 +360,7 @@ impl<T: Clone + 'static> LoopFuture<T> {
     fn register(&mut self, waker: &Waker) {
         // A waker's clone and drop are foreign code: nothing is borrowed meanwhile.
         let mut waker = waker.clone();
-        let mut state = self.shared.state.borrow_mut();
+        let mut state = self.shared.completion().state.borrow_mut();
         for listener in &mut state.listeners {
             if let Listener::Awaiter(known, registered) = listener
                 && Some(*known) == self.awaiter
@@ -404,9 +378,10 @@ impl<T: Clone + 'static> LoopFuture<T> {
 }
 
 /// A task is suspended on a loop future: its cancel cancels the future, as in asyncio.
-impl<T: Clone + 'static> Target for Shared<T> {
+impl<T: Clone + 'static> Target for Plain<T> {
     fn cancel(self: Rc<Self>, cancelled: &Cancelled) -> Taken {
-        if self.cancel_by_handle(cancelled.clone()) { Taken::ToYield } else { Taken::Refused }
+        let future = LoopFuture::of(self);
+        if future.cancel_with(cancelled.clone()) { Taken::ToYield } else { Taken::Refused }
     }
 }
 
@@ -414,8 +389,25 @@ impl<T: Clone + 'static> Future for LoopFuture<T> {
     type Output = Result<T, Exception>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let shared = Rc::clone(&self.shared);
-        self.poll_with_target(cx, || Rc::clone(&shared) as Rc<dyn Target>)
+        //= SPEC.md#l-7
+        //# A task of another loop that awaits the future MUST get an error and MUST NOT be
+        //# suspended on it.
+        self.check_same_loop()?;
+        let received = self.suspension.receive(|| Rc::clone(&self.shared) as Rc<dyn Target>);
+        if let Some(cancelled) = received {
+            self.suspension.end();
+            // If an earlier request has cancelled the future, its message is the one to yield.
+            if !self.cancelled() {
+                return Poll::Ready(Err(cancelled.into()));
+            }
+        }
+        let polled = self.poll_outcome(cx);
+        let LoopFuture { shared, suspension, .. } = &mut *self;
+        match polled {
+            Poll::Ready(_) => suspension.ready(),
+            Poll::Pending => suspension.suspend(|| Rc::clone(shared) as Rc<dyn Target>),
+        }
+        polled
     }
 }
 
@@ -428,7 +420,7 @@ impl<T> Clone for LoopFuture<T> {
 impl<T> Drop for LoopFuture<T> {
     fn drop(&mut self) {
         if let Some(awaiter) = self.awaiter {
-            let mut state = self.shared.state.borrow_mut();
+            let mut state = self.completion().state.borrow_mut();
             let found = state
                 .listeners
                 .iter()
@@ -443,7 +435,7 @@ impl<T> Drop for LoopFuture<T> {
 //= SPEC.md#l-5
 //# An exception that nobody retrieved MUST be reported to the exception handler when the last
 //# handle of its future is dropped.
-impl<T> Drop for Shared<T> {
+impl<T> Drop for Completion<T> {
     fn drop(&mut self) {
         let state = self.state.get_mut();
         if state.retrieved {
@@ -470,7 +462,7 @@ impl std::error::Error for ForeignLoop {}
 
 impl<T> fmt::Debug for LoopFuture<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match &self.shared.state.borrow().outcome {
+        let state = match &self.completion().state.borrow().outcome {
             None => "PENDING",
             Some(Outcome::Cancelled(_)) => "CANCELLED",
             Some(_) => "FINISHED",

@@ -11,6 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use crate::core::AnyTask;
 use crate::exception::{ExceptionContext, HandlerSlot, LoopClosed, shield_from_panic};
 use crate::handle::{Call, LocalCall};
 use crate::primitives::{Arc, AtomicBool, Clock, Ordering, Time};
@@ -26,8 +27,8 @@ pub(crate) enum Entry {
     Step(Key),
     /// Call what watches a descriptor, if it still does.
     Ready { fd: i32, serial: u64, direction: Direction },
-    /// Pass an outcome on. Also done when the loop closes.
-    Copy(Box<dyn FnOnce()>),
+    /// Copy a task's outcome to its submission. Also done when the loop closes.
+    Copy(Rc<dyn AnyTask>),
     /// Tell the exception handler. Also done when the loop closes.
     Report(Box<ExceptionContext>),
     /// What another thread asked for.
@@ -245,7 +246,7 @@ impl ReadyQueue {
     /// and a callback is dropped even if somebody holds its handle.
     fn end(&self, entry: Entry) {
         shield_from_panic("a callback panicked when the loop closed", || match entry {
-            Entry::Copy(copy) => copy(),
+            Entry::Copy(task) => task.deliver(),
             Entry::Report(context) => self.handler.report(&context),
             Entry::Call(call) => drop(call.cancel()),
             Entry::Posted(Posted::Call(call)) => drop(call.cancel()),

@@ -89,13 +89,12 @@ where
     //# says the loop was closed; an outcome that the task had already reached MUST be delivered.
     let (promise, future) =
         concurrent::pair_for(Doer::Thread(gate.owner()), || LoopClosed.into(), gate.patience());
-    let submission = future.clone();
-    post_call(gate, None, move || begin(build, promise, &submission))?;
+    post_call(gate, None, move || begin(build, promise))?;
     Ok(future)
 }
 
 /// On the loop: the submission's turn has come.
-fn begin<T, F>(build: impl FnOnce() -> F, promise: Promise<T>, submission: &ConcurrentFuture<T>)
+fn begin<T, F>(build: impl FnOnce() -> F, promise: Promise<T>)
 where
     T: Clone + Send + 'static,
     F: Future<Output = Result<T, Exception>> + 'static,
@@ -106,7 +105,7 @@ where
         .map_err(Exception::from_panic)
         .and_then(|coroutine| task::create_task(&core, coroutine));
     match made {
-        Ok(task) => task.chain_to(promise, submission),
+        Ok(task) => task.chain_to(promise),
         //= SPEC.md#t-15
         //# When a factory fails for a submission, the submitter's future and the exception handler
         //# MUST get the same exception object, the handler exactly once.

@@ -13,7 +13,7 @@ use loopgate::{Clock, EventLoop, LocalLoop, get_running_loop, yield_now};
 type Path = (&'static str, fn(usize));
 
 /// What is counted.
-pub(crate) const PATHS: [Path; 9] = [
+pub(crate) const PATHS: [Path; 10] = [
     ("w1-callbacks", callbacks),
     ("w1-chain", chain),
     ("w2-posts", posts),
@@ -22,6 +22,7 @@ pub(crate) const PATHS: [Path; 9] = [
     ("w5-spawn-await", spawn_await),
     ("w5-yield", yields),
     ("w5-wake-self", wake_self),
+    ("w6-cancels", cancels),
     ("w7-timers", timers),
 ];
 
@@ -144,6 +145,21 @@ impl Future for WakeSelf {
         context.waker().wake_by_ref();
         Poll::Pending
     }
+}
+
+/// Has `n` coroutines sleep, cancels each through its submission.
+fn cancels(n: usize) {
+    let event_loop = EventLoop::with_clock(Clock::virtual_time()).expect("descriptors for a loop");
+    let handle = event_loop.handle();
+    let sleep = || handle.run_coroutine_threadsafe(loopgate::sleep(Duration::from_secs(3600)));
+    let sleeping: Vec<_> = (0..n).map(|_| sleep().expect("an open loop")).collect();
+    event_loop.run_until_complete(async { yield_now().await }).expect("nothing fails here");
+    event_loop.run_until_complete(async { yield_now().await }).expect("nothing fails here");
+    assert!(sleeping.iter().all(|future| future.cancel()));
+    event_loop.run_until_complete(async { yield_now().await }).expect("nothing fails here");
+    event_loop.run_until_complete(async { yield_now().await }).expect("nothing fails here");
+    event_loop.run_until_complete(async { yield_now().await }).expect("nothing fails here");
+    assert!(sleeping.iter().all(|future| future.ended()));
 }
 
 /// Sets `n` timers, cancels nine in ten, fires the rest.

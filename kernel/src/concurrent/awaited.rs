@@ -6,12 +6,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use super::{ConcurrentFuture, Shared, State};
-use crate::awaiting::{CancelPort, Taken, Target};
-use crate::exception::{Cancelled, Exception};
+use crate::awaiting::{CancelPort, RemoteAwaiter, RemoteTarget, Taken};
+use crate::exception::Exception;
 use crate::primitives::Arc;
 
 /// Somebody who awaits the future.
@@ -45,12 +44,11 @@ impl<T: Clone + Send + 'static> Future for ConcurrentFuture<T> {
             self.suspension.end();
             return Poll::Ready(outcome.into_result().map_err(Exception::from));
         }
-        let port = CancelPort::current().map(|port| port.id());
+        let port = CancelPort::current_id();
         let (key, replaced) = self.register(&mut state, port, waker);
         drop(state);
         drop(replaced);
-        self.suspension
-            .suspend(|port| Rc::new(AwaitedByTask { port: Rc::downgrade(port), key, shared }));
+        self.suspension.suspend(shared, key);
         Poll::Pending
     }
 }
@@ -76,38 +74,31 @@ impl<T> ConcurrentFuture<T> {
     }
 }
 
-/// A kernel task is suspended on a concurrent future: its cancel also asks that the work not be done.
-struct AwaitedByTask<T> {
-    port: Weak<CancelPort>,
-    key: u64,
-    shared: Arc<Shared<T>>,
-}
-
-impl<T> AwaitedByTask<T> {
-    /// The task's entry among those who await; none if the handle was dropped or is awaited elsewhere.
-    fn awaiter<'a>(&self, state: &'a State<T>) -> Option<&'a Awaiter> {
-        let port = self.port.upgrade()?.id();
-        state.wakers.iter().find(|awaiter| awaiter.key == self.key && awaiter.port == Some(port))
+impl<T> State<T> {
+    /// A task's entry among those who await; none if the handle was dropped or is awaited elsewhere.
+    fn awaiter(&self, of: RemoteAwaiter) -> Option<&Awaiter> {
+        self.wakers.iter().find(|awaiter| awaiter.key == of.key && awaiter.port == Some(of.port))
     }
 }
 
-impl<T> Target for AwaitedByTask<T> {
-    fn cancel(self: Rc<Self>, _: &Cancelled) -> Taken {
-        let state = self.shared.state.lock();
+/// A kernel task is suspended on a concurrent future: its cancel also asks that the work not be done.
+impl<T> RemoteTarget for Shared<T> {
+    fn cancel_awaiter(self: Arc<Self>, awaiter: RemoteAwaiter) -> Taken {
+        let state = self.state.lock();
         // The clone is of a task's own waker or of one that wraps it.
-        let Some(waker) = self.awaiter(&state).map(|awaiter| awaiter.waker.clone()) else {
+        let Some(waker) = state.awaiter(awaiter).map(|awaiter| awaiter.waker.clone()) else {
             return Taken::Refused;
         };
         drop(state);
         // Work that runs goes on by itself and wakes nobody now; the await ends all the same.
-        if !self.shared.cancel(false) {
+        if !self.cancel(false) {
             waker.wake();
         }
         Taken::ToYield
     }
 
-    fn is_stale(&self) -> bool {
-        let state = self.shared.state.lock();
-        !state.phase.is_done() && self.awaiter(&state).is_none()
+    fn is_stale(&self, awaiter: RemoteAwaiter) -> bool {
+        let state = self.state.lock();
+        !state.phase.is_done() && state.awaiter(awaiter).is_none()
     }
 }

@@ -14,10 +14,13 @@
 //! A lock is never taken while another is held.
 
 mod awaited;
+mod notice;
 mod promise;
 mod wait;
 
 use awaited::Awaiter;
+use notice::Callback;
+pub(crate) use notice::Notice;
 pub use wait::{AsCompleted, EmptySet, ReturnWhen, Split, Unfinished, as_completed, wait};
 
 use std::cell::Cell;
@@ -38,8 +41,6 @@ use crate::primitives::{
 };
 use wait::Waiter;
 
-type Callback<T> = Box<dyn FnOnce(&ConcurrentFuture<T>) + Send>;
-
 enum Phase<T> {
     Pending,
     Running,
@@ -50,6 +51,10 @@ enum Phase<T> {
 impl<T> Phase<T> {
     fn is_done(&self) -> bool {
         matches!(self, Phase::Cancelled { .. } | Phase::Finished(_))
+    }
+
+    fn is_cancelled(&self) -> bool {
+        matches!(self, Phase::Cancelled { .. })
     }
 
     fn name(&self) -> &'static str {
@@ -211,6 +216,8 @@ struct Audience<T> {
     callbacks: SmallVec<[Callback<T>; 1]>,
     waiters: Vec<(Arc<Waiter>, usize)>,
     wakers: SmallVec<[Awaiter; 1]>,
+    failed: bool,
+    cancelled: bool,
 }
 
 impl<T> Shared<T> {
@@ -227,6 +234,8 @@ impl<T> Shared<T> {
             callbacks: std::mem::take(&mut state.callbacks),
             waiters: std::mem::take(&mut state.waiters),
             wakers: std::mem::take(&mut state.wakers),
+            failed: matches!(state.phase, Phase::Finished(Outcome::Exception(_))),
+            cancelled: state.phase.is_cancelled(),
         }
     }
 
@@ -234,16 +243,18 @@ impl<T> Shared<T> {
     //# Done-callbacks MUST run once each, in order of registration, in the thread that completed or
     //# cancelled the future, after its waiters were released and with no lock held.
     /// Tells everybody, waiters first; no lock is held.
-    fn tell(self: &Arc<Self>, audience: Audience<T>, failed: bool) {
+    fn tell(self: &Arc<Self>, audience: Audience<T>) {
         for (waiter, index) in audience.waiters {
-            waiter.done(index, failed);
+            waiter.done(index, audience.failed);
         }
         for awaiter in audience.wakers {
             shield_from_panic("a waker panicked", || awaiter.waker.wake());
         }
-        let future = ConcurrentFuture::of(Arc::clone(self));
         for callback in audience.callbacks {
-            future.call_back(callback);
+            match callback {
+                Callback::Call(call) => ConcurrentFuture::of(Arc::clone(self)).call_back(call),
+                Callback::Tell(notice) => notice.give(audience.cancelled),
+            }
         }
     }
 
@@ -264,10 +275,9 @@ impl<T> Shared<T> {
         let mut state = self.state.lock();
         match &mut state.phase {
             Phase::Pending | Phase::Running => {
-                let failed = matches!(outcome, Outcome::Exception(_));
                 let audience = self.settle(&mut state, Phase::Finished(outcome));
                 drop(state);
-                self.tell(audience, failed);
+                self.tell(audience);
                 Ok(())
             }
             Phase::Cancelled { acknowledged } => {
@@ -292,7 +302,7 @@ impl<T> Shared<T> {
                 let cancelled = Phase::Cancelled { acknowledged: acknowledge };
                 let audience = self.settle(&mut state, cancelled);
                 drop(state);
-                self.tell(audience, false);
+                self.tell(audience);
                 true
             }
             Phase::Cancelled { acknowledged } => {
@@ -321,7 +331,7 @@ impl<T> ConcurrentFuture<T> {
     /// Whether the future is cancelled.
     #[must_use]
     pub fn cancelled(&self) -> bool {
-        matches!(self.shared.state.lock().phase, Phase::Cancelled { .. })
+        self.shared.state.lock().phase.is_cancelled()
     }
 
     /// Whether the work has begun and can no longer be cancelled.
@@ -363,16 +373,20 @@ impl<T> ConcurrentFuture<T> {
             drop(state);
             //= SPEC.md#f-14
             //# A callback added to a future that is done MUST run at once, in the calling thread.
-            self.call_back(Box::new(callback));
+            self.call_back(callback);
         } else {
-            state.callbacks.push(Box::new(callback));
+            state.callbacks.push(Callback::Call(Box::new(callback)));
         }
+    }
+
+    pub(crate) fn add_notice(&self, notice: Notice) {
+        self.shared.add_notice(notice);
     }
 
     //= SPEC.md#f-13
     //# A done-callback that panics MUST NOT keep its siblings from running and MUST NOT change the
     //# outcome.
-    fn call_back(&self, callback: Callback<T>) {
+    fn call_back(&self, callback: impl FnOnce(&ConcurrentFuture<T>)) {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| callback(self))) {
             let exception = Some(Exception::from_panic(payload));
             report_by_default(&ExceptionContext::new("a done-callback panicked", exception), None);

@@ -2,7 +2,7 @@
 //!
 //! Clauses F-1, F-5 to F-7. Each method takes the future's lock once; see the chapter's header.
 
-use super::{Phase, Promise};
+use super::{Notice, Phase, Promise};
 use crate::exception::{Exception, InvalidState, Outcome};
 
 impl<T> Promise<T> {
@@ -100,7 +100,12 @@ impl<T> Promise<T> {
     /// Whether the future has been cancelled: the producer may stop early.
     #[must_use]
     pub fn cancelled(&self) -> bool {
-        matches!(self.shared.state.lock().phase, Phase::Cancelled { .. })
+        self.shared.state.lock().phase.is_cancelled()
+    }
+
+    /// Tells a loop when the future is done, or now if it is.
+    pub(crate) fn add_notice(&self, notice: Notice) {
+        self.shared.add_notice(notice);
     }
 }
 

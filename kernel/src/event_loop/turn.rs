@@ -140,7 +140,7 @@ fn leave_if_asked(core: &LoopCore) -> Result<(), RunError> {
 fn perform(core: &Rc<LoopCore>, entry: Entry) {
     match entry {
         Entry::Call(call) => call.run(),
-        Entry::Copy(copy) => copy(),
+        Entry::Copy(task) => task.deliver(),
         Entry::Report(context) => core.queue.handler().report(&context),
         Entry::Step(key) | Entry::Posted(Posted::Step(key)) => {
             let task = core.tasks.borrow().get(key).cloned();

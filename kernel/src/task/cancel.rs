@@ -7,41 +7,21 @@
 //! The cancel of a submission comes in twice: as a posted message that makes the task step, and as the
 //! submission's own state, looked at when a step begins. Whichever is first counts, once.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 
 use super::{Shared, Task};
-use crate::concurrent::ConcurrentFuture;
+use crate::concurrent::Promise;
 use crate::exception::Cancelled;
 
-pub(super) struct CancelState<T> {
+#[derive(Default)]
+pub(super) struct CancelState {
     requests: Cell<usize>,
     submission_seen: Cell<bool>,
-    /// What asked for the task, if that was a submission.
-    submission: RefCell<Option<ConcurrentFuture<T>>>,
 }
 
-impl<T> Default for CancelState<T> {
-    fn default() -> Self {
-        CancelState {
-            requests: Cell::default(),
-            submission_seen: Cell::default(),
-            submission: RefCell::default(),
-        }
-    }
-}
-
-impl<T> CancelState<T> {
+impl CancelState {
     pub(super) fn requests(&self) -> usize {
         self.requests.get()
-    }
-
-    pub(super) fn watch_submission(&self, submission: &ConcurrentFuture<T>) {
-        self.submission.replace(Some(submission.clone()));
-    }
-
-    pub(super) fn submission_cancelled(&self) -> bool {
-        !self.submission_seen.get()
-            && self.submission.borrow().as_ref().is_some_and(ConcurrentFuture::cancelled)
     }
 
     /// True for the first of the two ways in which the cancel arrives.
@@ -51,6 +31,12 @@ impl<T> CancelState<T> {
 }
 
 impl<T: Clone + 'static> Shared<T> {
+    /// Whether the submission was cancelled and the task does not know of it yet.
+    pub(super) fn submission_cancelled(&self) -> bool {
+        !self.cancel.submission_seen.get()
+            && self.submission.borrow().as_ref().is_some_and(Promise::cancelled)
+    }
+
     //= SPEC.md#t-5
     //# `cancel` on a live task MUST return true and raise `cancelling` by one; on a task that is
     //# done it MUST return false.
@@ -58,9 +44,9 @@ impl<T: Clone + 'static> Shared<T> {
     //# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then
     //# yields `Err(Cancelled)` with the message.
     pub(super) fn cancel_with(&self, cancelled: Cancelled) -> bool {
-        if self.outcome.done() {
+        if self.completion.is_done() {
             // Whoever cancels a failed task knows of it.
-            self.outcome.mark_retrieved();
+            self.completion.mark_retrieved();
             return false;
         }
         self.cancel.requests.set(self.cancel.requests.get() + 1);
@@ -78,7 +64,7 @@ impl<T: Clone + 'static> Shared<T> {
     /// in a circle: the awaiting task must take the cancel itself, or it would go round for ever.
     pub(super) fn cancel_handed_on(&self, cancelled: &Cancelled) -> bool {
         // A failure that nobody has looked at stays to be reported.
-        !self.outcome.done() && !self.port().is_handing() && self.cancel_with(cancelled.clone())
+        !self.completion.is_done() && !self.port().is_handing() && self.cancel_with(cancelled.clone())
     }
 
     //= SPEC.md#t-12

@@ -115,7 +115,7 @@ pub(super) fn make(core: &Rc<LoopCore>, task: Rc<dyn AnyTask>) -> Result<(), Exc
         .unwrap_or_else(|payload| Err(Exception::from_panic(payload)))
         .and_then(|made| check(core, &task, &made));
     if let Err(why) = &made {
-        task.abandon(why.clone());
+        Rc::clone(&task).abandon(why.clone());
     }
     made
 }

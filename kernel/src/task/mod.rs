@@ -12,6 +12,7 @@
 //! Many tasks end in their first step. The waker and the port are therefore made when that begins, and
 //! handed on to the next task if nobody has kept anything of them.
 
+mod alarm;
 mod cancel;
 mod factory;
 mod wait;
@@ -30,9 +31,11 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use crate::awaiting::{CancelPort, Taken, Target};
+use crate::chain;
+use crate::concurrent::Promise;
 use crate::core::{AnyTask, LoopCore};
 use crate::exception::{Cancelled, Exception, LoopClosed, Outcome, ResultError, shield_from_panic};
-use crate::future::{self, LoopFuture, LoopPromise};
+use crate::future::{Completes, Completion, LoopFuture};
 use crate::primitives::{Arc, unique_id};
 use crate::ready_queue::Entry;
 use crate::table::Key;
@@ -41,14 +44,15 @@ use crate::waker::TaskWaker;
 type Body<T> = Pin<Box<dyn Future<Output = Result<T, Exception>>>>;
 
 struct Shared<T: Clone + 'static> {
+    completion: Completion<T>,
     id: u64,
     core: Rc<LoopCore>,
     /// `None` for the usual one, which is made of the id when somebody asks.
     name: RefCell<Option<Box<str>>>,
     /// `None` while it is being polled, and once it is dropped.
     body: RefCell<Option<Body<T>>>,
-    promise: LoopPromise<T>,
-    outcome: LoopFuture<T>,
+    /// What asked for the task, if another thread did: the first to be told of its end.
+    submission: RefCell<Option<Promise<T>>>,
     /// Set when the task gets its place in the loop's table.
     place: Cell<Option<Key>>,
     /// `None` until the first step, and once it is done.
@@ -58,7 +62,7 @@ struct Shared<T: Clone + 'static> {
     /// `None` until it is needed, and once it is done.
     port: RefCell<Option<Rc<CancelPort>>>,
     started: Cell<bool>,
-    cancel: cancel::CancelState<T>,
+    cancel: cancel::CancelState,
 }
 
 /// A coroutine that its loop drives to an outcome; asyncio's `Task`.
@@ -84,15 +88,13 @@ pub(crate) fn create_task<T: Clone + 'static>(
     body: impl Future<Output = Result<T, Exception>> + 'static,
 ) -> Result<Task<T>, Exception> {
     core.queue.check_open()?;
-    let (promise, outcome) = future::pair(&core.queue);
-    let id = unique_id();
     let shared = Rc::new(Shared {
-        id,
+        completion: Completion::new(&core.queue),
+        id: unique_id(),
         core: Rc::clone(core),
         name: RefCell::default(),
         body: RefCell::new(Some(Box::pin(body))),
-        promise,
-        outcome,
+        submission: RefCell::default(),
         place: Cell::default(),
         waker: RefCell::default(),
         polled_with: Cell::default(),
@@ -102,10 +104,6 @@ pub(crate) fn create_task<T: Clone + 'static>(
     });
     factory::make(core, Rc::clone(&shared) as Rc<dyn AnyTask>)?;
     Ok(Task::of(shared))
-}
-
-fn name_of(id: u64, given: Option<&str>) -> String {
-    given.map_or_else(|| format!("Task-{id}"), str::to_owned)
 }
 
 impl<T: Clone + 'static> Shared<T> {
@@ -125,14 +123,16 @@ impl<T: Clone + 'static> Shared<T> {
         }))
     }
 
-    /// The waker, made now if this is the first step.
-    fn waker(&self, key: Key) -> Arc<TaskWaker> {
+    /// A step begins: what to poll the coroutine with. Made now if this is the first step.
+    fn begin_step(&self, key: Key) -> Waker {
         let mut waker = self.waker.borrow_mut();
-        Arc::clone(waker.get_or_insert_with(|| {
+        let waker = waker.get_or_insert_with(|| {
             let spare = self.core.spare_waker.take();
             let spare = spare.and_then(|mut spare| spare.start_over(key).then_some(spare));
             spare.unwrap_or_else(|| TaskWaker::new(self.core.gate(), key))
-        }))
+        });
+        waker.lower();
+        self.polled_with.take().unwrap_or_else(|| Waker::from(Arc::clone(waker)))
     }
 
     /// The task is done: whoever comes next may have what it leaves.
@@ -189,7 +189,7 @@ impl<T: Clone + 'static> Shared<T> {
     //# A coroutine's `Err` MUST become the task's exception, its `Err(Cancelled)` MUST make the
     //# task cancelled, and its value the result.
     /// The coroutine is gone; stores how it ended and gives up the task's place.
-    fn finish(&self, result: Result<T, Exception>) {
+    fn finish(self: &Rc<Self>, result: Result<T, Exception>) {
         let mut outcome = Outcome::from_result(result);
         //= SPEC.md#t-11
         //# A cancel that nobody received before the coroutine returned a value MUST make the task
@@ -205,15 +205,40 @@ impl<T: Clone + 'static> Shared<T> {
         };
         self.give_up_place();
         match exit {
-            None => drop(self.promise.settle(outcome)),
+            None => self.settle(outcome, Delivery::Queued),
             Some(exit) => {
                 //= SPEC.md#s-9
                 //# An exit request MUST leave the run at once, after the future of the work that
                 //# raised it is done, with the rest of the batch still queued in order.
-                self.outcome.mark_retrieved();
-                self.promise.settle_and_carry_on(outcome);
+                self.completion.mark_retrieved();
+                self.settle(outcome, Delivery::AtOnce);
                 self.core.queue.handler().request_exit(exit);
             }
+        }
+    }
+
+    /// Ends the task, if it has not ended: its submission is told first, then everybody else.
+    fn settle(self: &Rc<Self>, outcome: Outcome<T>, delivery: Delivery) {
+        if self.completion.complete(outcome).is_err() {
+            return;
+        }
+        if self.submission.borrow().is_some() {
+            self.hand_over(delivery);
+        }
+        self.completion.announce(|| LoopFuture::of(Rc::clone(self) as Rc<dyn Completes<T>>));
+    }
+
+    //= SPEC.md#c-1
+    //# A task's outcome MUST be copied to its submission through the queue, so that everything the
+    //# task scheduled before it ended runs before the submitter is released.
+    /// The submission sees to the outcome: it need not be reported as unseen.
+    fn hand_over(self: &Rc<Self>, delivery: Delivery) {
+        self.completion.mark_retrieved();
+        match delivery {
+            Delivery::Queued => {
+                self.core.queue.push(Entry::Copy(Rc::clone(self) as Rc<dyn AnyTask>));
+            }
+            Delivery::AtOnce => self.deliver(),
         }
     }
 
@@ -230,6 +255,21 @@ impl<T: Clone + 'static> Shared<T> {
     }
 }
 
+/// When a submission gets the outcome of its task.
+#[derive(Clone, Copy)]
+enum Delivery {
+    /// In its turn, even if the loop closes first.
+    Queued,
+    /// Now: an exit request leaves the loop before the queue has its turn (clause S-9).
+    AtOnce,
+}
+
+impl<T: Clone + 'static> Completes<T> for Shared<T> {
+    fn completion(&self) -> &Completion<T> {
+        &self.completion
+    }
+}
+
 impl<T: Clone + 'static> AnyTask for Shared<T> {
     fn step(self: Rc<Self>) {
         let Some(key) = self.place.get() else { return };
@@ -237,12 +277,10 @@ impl<T: Clone + 'static> AnyTask for Shared<T> {
         //# Cancelling a submission MUST be seen by its task no later than the beginning of the next
         //# step that starts after the call returned, from any thread.
         // Before the flag is cleared: this very step delivers the cancel, no other need be queued.
-        if self.cancel.submission_cancelled() {
+        if self.submission_cancelled() {
             self.cancel_for_submission();
         }
-        let polled_with = self.polled_with.take();
-        let waker = self.waker(key);
-        waker.lower();
+        let waker = self.begin_step(key);
         //= SPEC.md#t-7
         //# A task cancelled before its first step MUST end cancelled without running a statement.
         //= SPEC.md#c-5
@@ -256,7 +294,7 @@ impl<T: Clone + 'static> AnyTask for Shared<T> {
         }
         // `None` only for a task that is done.
         let Some(body) = self.body.take() else { return };
-        if let Some(result) = self.poll_body(body, polled_with.unwrap_or_else(|| waker.into())) {
+        if let Some(result) = self.poll_body(body, waker) {
             self.finish(result);
             self.leave_spares();
         }
@@ -268,12 +306,20 @@ impl<T: Clone + 'static> AnyTask for Shared<T> {
         }
     }
 
-    fn abandon(&self, why: Exception) {
+    fn abandon(self: Rc<Self>, why: Exception) {
         self.drop_body();
         self.give_up_place();
         // Whoever abandons it reports it.
-        self.outcome.mark_retrieved();
-        let _ = self.promise.settle(Outcome::Exception(why));
+        self.completion.mark_retrieved();
+        self.settle(Outcome::Exception(why), Delivery::Queued);
+    }
+
+    fn deliver(&self) {
+        let submission = self.submission.take();
+        if let Some(promise) = submission {
+            let outcome = self.completion.carry_on();
+            chain::copy_to_submission(&self.core.queue, outcome, &promise, || self.name());
+        }
     }
 
     fn id(&self) -> u64 {
@@ -285,7 +331,10 @@ impl<T: Clone + 'static> AnyTask for Shared<T> {
     }
 
     fn name(&self) -> String {
-        name_of(self.id, self.name.borrow().as_deref())
+        match &*self.name.borrow() {
+            Some(name) => name.to_string(),
+            None => format!("Task-{}", self.id),
+        }
     }
 
     fn set_name(&self, name: &str) {
@@ -293,7 +342,7 @@ impl<T: Clone + 'static> AnyTask for Shared<T> {
     }
 
     fn is_done(&self) -> bool {
-        self.outcome.done()
+        self.completion.is_done()
     }
 
     fn cancel(&self, message: Option<&str>) -> bool {
@@ -313,7 +362,7 @@ impl<T: Clone + 'static> AnyTask for Shared<T> {
     //# Creating a task MUST queue its first step and MUST NOT run any of it.
     fn start(self: Rc<Self>, core: &Rc<LoopCore>) {
         // A factory may keep the coroutine for later, when it was dropped or the loop is gone.
-        if self.outcome.done() || core.queue.is_closed() {
+        if self.completion.is_done() || core.queue.is_closed() {
             return self.abandon(LoopClosed.into());
         }
         let task: Rc<dyn AnyTask> = Rc::clone(&self) as Rc<dyn AnyTask>;
@@ -325,7 +374,7 @@ impl<T: Clone + 'static> AnyTask for Shared<T> {
 
 impl<T: Clone + 'static> Task<T> {
     fn of(shared: Rc<Shared<T>>) -> Task<T> {
-        let joined = shared.outcome.clone();
+        let joined = LoopFuture::of(Rc::clone(&shared) as Rc<dyn Completes<T>>);
         Task { shared, joined }
     }
 
@@ -349,13 +398,13 @@ impl<T: Clone + 'static> Task<T> {
     /// Whether the task has an outcome.
     #[must_use]
     pub fn done(&self) -> bool {
-        self.shared.outcome.done()
+        self.joined.done()
     }
 
     /// Whether the task ended cancelled.
     #[must_use]
     pub fn cancelled(&self) -> bool {
-        self.shared.outcome.cancelled()
+        self.joined.cancelled()
     }
 
     /// The result of a done task.
@@ -363,7 +412,7 @@ impl<T: Clone + 'static> Task<T> {
     /// # Errors
     /// [`ResultError::Pending`] if it is not done; otherwise what it ended with.
     pub fn result(&self) -> Result<T, ResultError> {
-        self.shared.outcome.result()
+        self.joined.result()
     }
 
     /// The exception of a done task, if it has one.
@@ -371,17 +420,17 @@ impl<T: Clone + 'static> Task<T> {
     /// # Errors
     /// [`ResultError::Pending`] or [`ResultError::Cancelled`].
     pub fn exception(&self) -> Result<Option<Exception>, ResultError> {
-        self.shared.outcome.exception()
+        self.joined.exception()
     }
 
     /// Queues `callback` once for when the task is done.
     pub fn add_done_callback(&self, callback: impl FnOnce(&LoopFuture<T>) + 'static) {
-        self.shared.outcome.add_done_callback(callback);
+        self.joined.add_done_callback(callback);
     }
 
-    /// The task's outcome as a future: cancelling that does not cancel the task.
+    /// The task's outcome as a future, to be looked at: it must not be cancelled before it is done.
     pub(crate) fn outcome(&self) -> &LoopFuture<T> {
-        &self.shared.outcome
+        &self.joined
     }
 
     /// Whether the step that runs is this task's own.
@@ -391,30 +440,18 @@ impl<T: Clone + 'static> Task<T> {
     }
 
     /// Chains the task to the submission that asked for it.
-    pub(crate) fn chain_to(
-        &self,
-        promise: crate::concurrent::Promise<T>,
-        submission: &crate::concurrent::ConcurrentFuture<T>,
-    ) where
+    pub(crate) fn chain_to(&self, promise: Promise<T>)
+    where
         T: Send,
     {
-        self.shared.cancel.watch_submission(submission);
-        let Some(key) = self.shared.place.get() else {
-            // A factory that ran it to its end: only the outcome is left to pass on.
-            return self.shared.outcome.chain(move |outcome| drop(promise.settle(outcome)));
-        };
-        let core = &self.shared.core;
-        // Not the task itself, which would keep itself alive.
-        let (id, given) = (self.shared.id, self.shared.name.borrow().clone());
-        let name = move || name_of(id, given.as_deref());
-        crate::chain::task_to_concurrent(
-            core,
-            &self.shared.outcome,
-            key,
-            name,
-            promise,
-            submission,
-        );
+        if let Some(key) = self.shared.place.get() {
+            chain::cancel_with_submission(&self.shared.core, &promise, key);
+        }
+        self.shared.submission.replace(Some(promise));
+        if self.done() {
+            // A factory ran it to its end.
+            self.shared.hand_over(Delivery::Queued);
+        }
     }
 }
 
@@ -448,8 +485,7 @@ impl<T: Clone + 'static> Future for Task<T> {
         if self.is_current() {
             return Poll::Ready(Err(AwaitsItself.into()));
         }
-        let shared = Rc::clone(&self.shared);
-        self.joined.poll_with_target(cx, || Rc::clone(&shared) as Rc<dyn Target>)
+        Pin::new(&mut self.joined).poll(cx)
     }
 }
 
@@ -463,7 +499,7 @@ impl<T: Clone + 'static> fmt::Debug for Task<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Task")
             .field("name", &self.name())
-            .field("outcome", &self.shared.outcome)
+            .field("outcome", &self.joined)
             .finish()
     }
 }

@@ -8,13 +8,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::alarm::Alarm;
 use crate::awaiting::Suspension;
-use crate::concurrent::{self, ConcurrentFuture};
 use crate::core::LoopCore;
 use crate::exception::Exception;
-use crate::handle::{ArcCall, SharedCall};
-use crate::primitives::Arc;
-use crate::timers::{DeadlineOverflow, TimerCall};
+use crate::timers::DeadlineOverflow;
 
 /// No loop is running on this thread; await this in a task of an [`EventLoop`](crate::EventLoop).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +56,7 @@ pub struct Sleep {
 enum SleepState {
     New,
     Yielding(YieldNow),
-    Waiting(ConcurrentFuture<()>, ArcCall),
+    Waiting(Alarm),
 }
 
 impl Sleep {
@@ -69,12 +67,7 @@ impl Sleep {
         }
         core.queue.check_open()?;
         let when = core.clock().now().checked_add(self.delay).ok_or(DeadlineOverflow)?;
-        let (promise, slept) = concurrent::promise();
-        let call = SharedCall::erased(move || {
-            promise.try_complete(Ok(()));
-        });
-        core.queue.insert_timer(when, TimerCall::Shared(Arc::clone(&call)));
-        Ok(SleepState::Waiting(slept, call))
+        Ok(SleepState::Waiting(Alarm::set(&core, when)))
     }
 }
 
@@ -94,20 +87,7 @@ impl Future for Sleep {
         match &mut self.state {
             SleepState::New => unreachable!("started above"),
             SleepState::Yielding(yielding) => Pin::new(yielding).poll(cx),
-            SleepState::Waiting(slept, _) => Pin::new(slept).poll(cx),
-        }
-    }
-}
-
-impl Drop for Sleep {
-    fn drop(&mut self) {
-        if let SleepState::Waiting(slept, call) =
-            std::mem::replace(&mut self.state, SleepState::New)
-        {
-            // The timer goes with the sleep, whether that was cancelled or just dropped; the future
-            // goes first, so that nobody is woken by the promise that goes with the timer.
-            drop(slept);
-            call.cancel();
+            SleepState::Waiting(alarm) => alarm.poll(cx),
         }
     }
 }

@@ -9,4 +9,10 @@ pub(crate) mod poll;
 pub(crate) mod sync;
 pub(crate) mod thread;
 
-pub(crate) use std::thread_local;
+/// std's, with a value that is there from the beginning: an access need not look whether it has been made.
+macro_rules! const_thread_local {
+    ($(#[$attribute:meta])* static $name:ident: $type:ty = $value:expr;) => {
+        std::thread_local! { $(#[$attribute])* static $name: $type = const { $value }; }
+    };
+}
+pub(crate) use const_thread_local as thread_local;
