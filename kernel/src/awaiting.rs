@@ -350,7 +350,8 @@ impl Suspension {
         }
         let refused = port.refused.get();
         let cancelled = port.take_pending()?;
-        let handed_on = !refused && port.hand(Suspended::Here(target()), &cancelled) == Taken::HandedOn;
+        let handed_on =
+            !refused && port.hand(Suspended::Here(target()), &cancelled) == Taken::HandedOn;
         (!handed_on).then_some(cancelled)
     }
 

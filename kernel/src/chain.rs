@@ -13,12 +13,15 @@
 //! future's lock, against which a racing cancel is either earlier or later. A submitter's cancel takes
 //! effect there too; the task looks at it when a step begins, and the posted cancel only makes it step.
 
-use std::rc::Rc;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::{Rc, Weak};
 
+use crate::awaiting::{Taken, Target};
 use crate::concurrent::{ConcurrentFuture, Notice, Promise};
-use crate::core::LoopCore;
-use crate::exception::{ExceptionContext, LoopClosed, Outcome};
-use crate::future::{self, LoopFuture};
+use crate::core::{LoopCore, Parcel};
+use crate::exception::{Cancelled, Exception, ExceptionContext, LoopClosed, Outcome};
+use crate::future::{self, Completes, Completion, LoopFuture};
 use crate::primitives::{Arc, Hold};
 use crate::ready_queue::ReadyQueue;
 use crate::table::Key;
@@ -74,25 +77,14 @@ pub(crate) fn concurrent_to_loop<T: Clone + Send + 'static>(
     source: ConcurrentFuture<T>,
     hold: Hold,
 ) -> Result<LoopFuture<T>, LoopClosed> {
-    let (promise, destination) = future::pair(&core.queue);
-    let finished = source.clone();
-    let parcel = core.keep_parcel(move || {
-        if let Some(outcome) = finished.outcome() {
-            //= SPEC.md#c-11
-            //# A cancelled source MUST cancel the loop future that wraps it.
-            // Too late if the destination was cancelled: the outcome is dropped.
-            let _ = promise.settle(outcome);
-        }
-    })?;
-    //= SPEC.md#c-10
-    //# Cancelling a wrapped loop future MUST cancel its source at once if the source has not
-    //# started, and MUST leave running work to end by itself, its outcome dropped.
-    let (cancel, weak) = (source.clone(), Rc::downgrade(core));
-    destination.on_cancel(move || {
-        cancel.cancel();
-        let parcel = weak.upgrade().and_then(|core| core.parcels.borrow_mut().remove(parcel));
-        drop(parcel);
+    let wrapped = Rc::new(Wrapped {
+        completion: Completion::new(&core.queue),
+        source: Cell::new(Some(source.clone())),
+        core: Rc::downgrade(core),
+        parcel: Cell::new(None),
     });
+    let parcel = core.keep_parcel(Rc::clone(&wrapped) as Rc<dyn Parcel>)?;
+    wrapped.parcel.set(Some(parcel));
     //= SPEC.md#c-9
     //# The outcome of a concurrent future MUST reach its loop future through the loop's queue, even
     //# if it was done when it was wrapped.
@@ -104,5 +96,64 @@ pub(crate) fn concurrent_to_loop<T: Clone + Send + 'static>(
         only_of_cancel: false,
         hold: Some(hold),
     });
-    Ok(destination)
+    Ok(LoopFuture::of(wrapped))
+}
+
+/// A loop future that is completed by a concurrent one.
+struct Wrapped<T> {
+    completion: Completion<T>,
+    /// `None` once its outcome is not waited for any more.
+    source: Cell<Option<ConcurrentFuture<T>>>,
+    core: Weak<LoopCore>,
+    parcel: Cell<Option<Key>>,
+}
+
+impl<T: Clone + Send + 'static> Completes<T> for Wrapped<T> {
+    fn completion(&self) -> &Completion<T> {
+        &self.completion
+    }
+
+    //= SPEC.md#c-10
+    //# Cancelling a wrapped loop future MUST cancel its source at once if the source has not
+    //# started, and MUST leave running work to end by itself, its outcome dropped.
+    fn on_cancel(&self) {
+        if let Some(source) = self.source.take() {
+            source.cancel();
+        }
+        if let (Some(key), Some(core)) = (self.parcel.take(), self.core.upgrade()) {
+            let parcel = core.parcels.borrow_mut().remove(key);
+            drop(parcel);
+        }
+    }
+}
+
+impl<T: Clone + Send + 'static> Target for Wrapped<T> {
+    fn cancel(self: Rc<Self>, cancelled: &Cancelled) -> Taken {
+        future::cancel_by_awaiter(self, cancelled)
+    }
+}
+
+impl<T: Clone + Send + 'static> Parcel for Wrapped<T> {
+    fn open(self: Rc<Self>) {
+        let Some(source) = self.source.take() else { return };
+        // The value's `clone` is user code.
+        let outcome = catch_unwind(AssertUnwindSafe(|| source.outcome()))
+            .unwrap_or_else(|payload| Some(Outcome::Exception(Exception::from_panic(payload))));
+        if let Some(outcome) = outcome {
+            //= SPEC.md#c-11
+            //# A cancelled source MUST cancel the loop future that wraps it.
+            // Too late if the destination was cancelled: the outcome is dropped.
+            let _ = future::settle(&self, outcome);
+        }
+    }
+
+    //= SPEC.md#l-8
+    //# Closing the loop MUST end a pending loop future that the kernel made, with an error that says
+    //# so.
+    fn lose(self: Rc<Self>) {
+        // Whoever closed the loop knows: not to be reported when nobody looks.
+        self.completion.mark_retrieved();
+        let _ = future::settle(&self, Outcome::Exception(LoopClosed.into()));
+        drop(self.source.take());
+    }
 }

@@ -41,7 +41,13 @@ pub(crate) trait AnyTask {
 }
 
 /// Something kept on the loop until foreign work is done.
-type Parcel = Box<dyn FnOnce()>;
+pub(crate) trait Parcel {
+    /// The work is done.
+    fn open(self: Rc<Self>);
+    /// The loop closes first.
+    fn lose(self: Rc<Self>);
+}
+
 /// Makes tasks of coroutines; both erased, see `task::factory`.
 pub(crate) type RawFactory = Rc<dyn Fn(Rc<dyn AnyTask>) -> Result<Rc<dyn AnyTask>, Exception>>;
 /// What watches a descriptor; see `event_loop::watch`.
@@ -76,7 +82,7 @@ pub(crate) struct LoopCore {
     pub(crate) queue: Rc<ReadyQueue>,
     pub(crate) tasks: RefCell<Table<Rc<dyn AnyTask>>>,
     pub(crate) current_task: RefCell<Option<Rc<dyn AnyTask>>>,
-    pub(crate) parcels: RefCell<Table<Parcel>>,
+    pub(crate) parcels: RefCell<Table<Rc<dyn Parcel>>>,
     pub(crate) factory: RefCell<Option<RawFactory>>,
     pub(crate) executor: RefCell<DefaultExecutor>,
     pub(crate) poller: RefCell<Poller>,
@@ -157,10 +163,10 @@ impl LoopCore {
         EnteredLoop
     }
 
-    /// Keeps `open` on the loop until its key is posted; dropped unopened when the loop closes.
-    pub(crate) fn keep_parcel(&self, open: impl FnOnce() + 'static) -> Result<Key, LoopClosed> {
+    /// Keeps a parcel until its key is posted, or the loop closes.
+    pub(crate) fn keep_parcel(&self, parcel: Rc<dyn Parcel>) -> Result<Key, LoopClosed> {
         self.queue.check_open()?;
-        Ok(self.parcels.borrow_mut().insert_with(|_| Box::new(open)))
+        Ok(self.parcels.borrow_mut().insert(parcel))
     }
 
     /// Panics if the representation is broken.

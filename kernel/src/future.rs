@@ -42,8 +42,6 @@ struct State<T> {
     next_awaiter: u64,
     /// Somebody has looked at the outcome, or carries it on: it need not be reported.
     retrieved: bool,
-    /// Runs at once when a handle cancels: what the cancel means for the work behind this future.
-    on_cancel: Option<Box<dyn FnOnce()>>,
 }
 
 /// An outcome, or who waits for it.
@@ -55,6 +53,28 @@ pub(crate) struct Completion<T> {
 /// What a handle is on. As a target it says what a cancel of whoever awaits it means.
 pub(crate) trait Completes<T>: Target {
     fn completion(&self) -> &Completion<T>;
+
+    /// A handle has cancelled: the work behind the future hears of it before anybody who awaits it.
+    fn on_cancel(&self) {}
+}
+
+/// Completes it unless it is done, and announces that; the outcome back if it is.
+pub(crate) fn settle<T: Clone + 'static>(
+    shared: &Rc<impl Completes<T> + 'static>,
+    outcome: Outcome<T>,
+) -> Result<(), Outcome<T>> {
+    shared.completion().complete(outcome)?;
+    shared.completion().announce(|| LoopFuture::of(Rc::clone(shared) as Rc<dyn Completes<T>>));
+    Ok(())
+}
+
+/// A cancel of whoever awaits a future that is no task cancels the future, as in asyncio.
+pub(crate) fn cancel_by_awaiter<T: Clone + 'static>(
+    shared: Rc<dyn Completes<T>>,
+    cancelled: &Cancelled,
+) -> Taken {
+    let future = LoopFuture::of(shared);
+    if future.cancel_with(cancelled.clone()) { Taken::ToYield } else { Taken::Refused }
 }
 
 /// A future that is no task.
@@ -63,6 +83,12 @@ struct Plain<T>(Completion<T>);
 impl<T: Clone + 'static> Completes<T> for Plain<T> {
     fn completion(&self) -> &Completion<T> {
         &self.0
+    }
+}
+
+impl<T: Clone + 'static> Target for Plain<T> {
+    fn cancel(self: Rc<Self>, cancelled: &Cancelled) -> Taken {
+        cancel_by_awaiter(self, cancelled)
     }
 }
 
@@ -92,20 +118,14 @@ pub struct LoopPromise<T: Clone + 'static> {
 /// A pending future of the loop that owns `queue`.
 pub(crate) fn pair<T: Clone + 'static>(queue: &Rc<ReadyQueue>) -> (LoopPromise<T>, LoopFuture<T>) {
     let shared = Rc::new(Plain(Completion::new(queue)));
-    let promise = LoopPromise { shared };
-    let future = promise.future();
-    (promise, future)
+    let future = LoopFuture::of(Rc::clone(&shared) as Rc<dyn Completes<T>>);
+    (LoopPromise { shared }, future)
 }
 
 impl<T> Completion<T> {
     pub(crate) fn new(queue: &Rc<ReadyQueue>) -> Completion<T> {
-        let state = State {
-            outcome: None,
-            listeners: SmallVec::new(),
-            next_awaiter: 0,
-            retrieved: false,
-            on_cancel: None,
-        };
+        let state =
+            State { outcome: None, listeners: SmallVec::new(), next_awaiter: 0, retrieved: false };
         Completion { queue: Rc::clone(queue), state: RefCell::new(state) }
     }
 
@@ -118,12 +138,7 @@ impl<T> Completion<T> {
         if self.is_done() {
             return Err(outcome);
         }
-        let mut state = self.state.borrow_mut();
-        state.outcome = Some(outcome);
-        let on_cancel = state.on_cancel.take();
-        drop(state);
-        // Whatever the hook owns is user code's, so it goes with nothing borrowed.
-        drop(on_cancel);
+        self.state.borrow_mut().outcome = Some(outcome);
         Ok(())
     }
 
@@ -173,22 +188,6 @@ impl<T: Clone + 'static> Completion<T> {
         catch_unwind(AssertUnwindSafe(|| outcome.clone()))
             .unwrap_or_else(|payload| Outcome::Exception(Exception::from_panic(payload)))
     }
-
-    /// A handle cancels: the work behind the future hears of it before anybody who awaits it.
-    fn cancel_by_handle(&self, cancelled: Cancelled, handle: impl Fn() -> LoopFuture<T>) -> bool {
-        if self.is_done() {
-            return false;
-        }
-        let hook = self.state.borrow_mut().on_cancel.take();
-        let won = self.complete(Outcome::Cancelled(cancelled)).is_ok();
-        if let Some(hook) = hook {
-            hook();
-        }
-        if won {
-            self.announce(handle);
-        }
-        won
-    }
 }
 
 impl<T: Clone + 'static> LoopPromise<T> {
@@ -227,15 +226,9 @@ impl<T: Clone + 'static> LoopPromise<T> {
         self.shared.0.is_done()
     }
 
-    fn future(&self) -> LoopFuture<T> {
-        LoopFuture::of(Rc::clone(&self.shared) as Rc<dyn Completes<T>>)
-    }
-
     /// Completes the future unless it is done; the outcome back if it is.
-    pub(crate) fn settle(&self, outcome: Outcome<T>) -> Result<(), Outcome<T>> {
-        self.shared.0.complete(outcome)?;
-        self.shared.0.announce(|| self.future());
-        Ok(())
+    fn settle(&self, outcome: Outcome<T>) -> Result<(), Outcome<T>> {
+        settle(&self.shared, outcome)
     }
 }
 
@@ -280,11 +273,6 @@ impl<T> LoopFuture<T> {
         self.completion().is_cancelled()
     }
 
-    /// Sets what a cancel means for the work behind the future; it runs inside `cancel`.
-    pub(crate) fn on_cancel(&self, hook: impl FnOnce() + 'static) {
-        self.completion().state.borrow_mut().on_cancel = Some(Box::new(hook));
-    }
-
     /// Clause L-7: a task of another loop must not be suspended here.
     fn check_same_loop(&self) -> Result<(), ForeignLoop> {
         match CancelPort::current_loop() {
@@ -306,7 +294,12 @@ impl<T: Clone + 'static> LoopFuture<T> {
     }
 
     fn cancel_with(&self, cancelled: Cancelled) -> bool {
-        self.completion().cancel_by_handle(cancelled, || self.clone())
+        let won = self.completion().complete(Outcome::Cancelled(cancelled)).is_ok();
+        if won {
+            self.shared.on_cancel();
+            self.completion().announce(|| self.clone());
+        }
+        won
     }
 
     //= SPEC.md#l-4
@@ -374,14 +367,6 @@ impl<T: Clone + 'static> LoopFuture<T> {
         self.awaiter = Some(state.next_awaiter);
         let awaiter = state.next_awaiter;
         state.listeners.push(Listener::Awaiter(awaiter, waker));
-    }
-}
-
-/// A task is suspended on a loop future: its cancel cancels the future, as in asyncio.
-impl<T: Clone + 'static> Target for Plain<T> {
-    fn cancel(self: Rc<Self>, cancelled: &Cancelled) -> Taken {
-        let future = LoopFuture::of(self);
-        if future.cancel_with(cancelled.clone()) { Taken::ToYield } else { Taken::Refused }
     }
 }
 

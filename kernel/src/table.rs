@@ -21,13 +21,10 @@ impl<V> Default for Table<V> {
 }
 
 impl<V> Table<V> {
-    /// Inserts the value that `make` builds from its own key.
-    pub(crate) fn insert_with(&mut self, make: impl FnOnce(Key) -> V) -> Key {
+    pub(crate) fn insert(&mut self, value: V) -> Key {
         self.inserted += 1;
-        let entry = self.slab.vacant_entry();
-        let key = Key { index: entry.key(), serial: self.inserted };
-        entry.insert((key.serial, make(key)));
-        key
+        let serial = self.inserted;
+        Key { index: self.slab.insert((serial, value)), serial }
     }
 
     pub(crate) fn get(&self, key: Key) -> Option<&V> {
@@ -37,6 +34,10 @@ impl<V> Table<V> {
     pub(crate) fn remove(&mut self, key: Key) -> Option<V> {
         self.get(key)?;
         Some(self.slab.remove(key.index).1)
+    }
+
+    pub(crate) fn into_values(self) -> impl Iterator<Item = V> {
+        self.slab.into_iter().map(|(_, (_, value))| value)
     }
 
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {

@@ -6,21 +6,13 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
-use super::{ConcurrentFuture, Shared, State};
+use super::audience::Awaiter;
+use super::{ConcurrentFuture, Shared};
 use crate::awaiting::{CancelPort, RemoteAwaiter, RemoteTarget, Taken};
 use crate::exception::Exception;
 use crate::primitives::Arc;
-
-/// Somebody who awaits the future.
-pub(super) struct Awaiter {
-    /// Of the handle that is awaited.
-    pub(super) key: u64,
-    /// Of the kernel task that awaits it, if it is one.
-    port: Option<u64>,
-    pub(super) waker: Waker,
-}
 
 //= SPEC.md#f-21
 //# Awaiting a concurrent future from any executor MUST wake the last waker that polled it, and
@@ -44,40 +36,16 @@ impl<T: Clone + Send + 'static> Future for ConcurrentFuture<T> {
             self.suspension.end();
             return Poll::Ready(outcome.into_result().map_err(Exception::from));
         }
-        let port = CancelPort::current_id();
-        let (key, replaced) = self.register(&mut state, port, waker);
+        let key = *self.awaiter.get_or_insert_with(|| {
+            state.next_awaiter += 1;
+            state.next_awaiter
+        });
+        let awaiter = Awaiter { key, port: CancelPort::current_id(), waker };
+        let replaced = state.audience.set_awaiter(awaiter);
         drop(state);
         drop(replaced);
         self.suspension.suspend(shared, key);
         Poll::Pending
-    }
-}
-
-impl<T> ConcurrentFuture<T> {
-    /// Stores who awaits this handle; who did before is returned, to be dropped without the lock.
-    fn register(
-        &mut self,
-        state: &mut State<T>,
-        port: Option<u64>,
-        waker: Waker,
-    ) -> (u64, Option<Awaiter>) {
-        if let Some(key) = self.waker
-            && let Some(known) = state.wakers.iter_mut().find(|awaiter| awaiter.key == key)
-        {
-            return (key, Some(std::mem::replace(known, Awaiter { key, port, waker })));
-        }
-        state.next_waker += 1;
-        let key = state.next_waker;
-        state.wakers.push(Awaiter { key, port, waker });
-        self.waker = Some(key);
-        (key, None)
-    }
-}
-
-impl<T> State<T> {
-    /// A task's entry among those who await; none if the handle was dropped or is awaited elsewhere.
-    fn awaiter(&self, of: RemoteAwaiter) -> Option<&Awaiter> {
-        self.wakers.iter().find(|awaiter| awaiter.key == of.key && awaiter.port == Some(of.port))
     }
 }
 
@@ -86,7 +54,7 @@ impl<T> RemoteTarget for Shared<T> {
     fn cancel_awaiter(self: Arc<Self>, awaiter: RemoteAwaiter) -> Taken {
         let state = self.state.lock();
         // The clone is of a task's own waker or of one that wraps it.
-        let Some(waker) = state.awaiter(awaiter).map(|awaiter| awaiter.waker.clone()) else {
+        let Some(waker) = state.audience.awaiter(awaiter).map(|found| found.waker.clone()) else {
             return Taken::Refused;
         };
         drop(state);
@@ -99,6 +67,6 @@ impl<T> RemoteTarget for Shared<T> {
 
     fn is_stale(&self, awaiter: RemoteAwaiter) -> bool {
         let state = self.state.lock();
-        !state.phase.is_done() && state.awaiter(awaiter).is_none()
+        !state.phase.is_done() && state.audience.awaiter(awaiter).is_none()
     }
 }

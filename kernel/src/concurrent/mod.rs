@@ -13,14 +13,13 @@
 //! wakers, `wait`'s waiters and callbacks are taken out there and called after the lock is released.
 //! A lock is never taken while another is held.
 
+mod audience;
 mod awaited;
-mod notice;
 mod promise;
 mod wait;
 
-use awaited::Awaiter;
-use notice::Callback;
-pub(crate) use notice::Notice;
+pub(crate) use audience::Notice;
+use audience::{Audience, End, Listener};
 pub use wait::{AsCompleted, EmptySet, ReturnWhen, Split, Unfinished, as_completed, wait};
 
 use std::cell::Cell;
@@ -28,12 +27,10 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use smallvec::SmallVec;
-
 use crate::awaiting::RemoteSuspension;
 use crate::exception::{
     BrokenPromise, Cancelled, Exception, ExceptionContext, InvalidState, Outcome, ResultError,
-    report_by_default, shield_from_panic,
+    report_by_default,
 };
 use crate::primitives::{
     Arc, AtomicBool, Checked, Condvar, Deadline, Mutex, MutexGuard, Ordering, checked_mutex, spin,
@@ -57,6 +54,15 @@ impl<T> Phase<T> {
         matches!(self, Phase::Cancelled { .. })
     }
 
+    fn end(&self) -> Option<End> {
+        match self {
+            Phase::Pending | Phase::Running => None,
+            Phase::Cancelled { .. } => Some(End::Cancelled),
+            Phase::Finished(Outcome::Exception(_)) => Some(End::Exception),
+            Phase::Finished(_) => Some(End::Value),
+        }
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Phase::Pending => "PENDING",
@@ -77,30 +83,26 @@ impl<T> Phase<T> {
 
 struct State<T> {
     phase: Phase<T>,
-    /// Of these and the wakers most futures have one at the most.
-    callbacks: SmallVec<[Callback<T>; 1]>,
-    waiters: Vec<(Arc<Waiter>, usize)>,
-    wakers: SmallVec<[Awaiter; 1]>,
-    next_waker: u64,
+    audience: Audience<T>,
+    next_awaiter: u64,
 }
 
 impl<T> Checked for State<T> {
     fn check(&self) {
-        let State { phase, callbacks, waiters, wakers, next_waker } = self;
-        let nobody_waits = callbacks.is_empty() && waiters.is_empty() && wakers.is_empty();
+        let State { phase, audience, next_awaiter } = self;
         assert!(
-            !phase.is_done() || nobody_waits,
+            !phase.is_done() || audience.is_empty(),
             "whoever waits for a future is told when it is done"
         );
-        assert!(wakers.len() as u64 <= *next_waker, "each waker has a number of its own");
+        assert!(
+            audience.awaiters().all(|awaiter| awaiter.key <= *next_awaiter),
+            "each awaited handle has a number of its own"
+        );
     }
 
     fn state(&self) -> String {
-        let State { phase, callbacks, waiters, wakers, .. } = self;
-        let mut state = String::from(phase.name());
-        let waiting =
-            [(callbacks.len(), "callbacks"), (waiters.len(), "waits"), (wakers.len(), "wakers")];
-        for (count, what) in waiting.into_iter().filter(|(count, _)| *count > 0) {
+        let mut state = String::from(self.phase.name());
+        for (count, what) in self.audience.census().into_iter().filter(|(count, _)| *count > 0) {
             state.push_str(&format!(", {count} {what}"));
         }
         state
@@ -164,7 +166,8 @@ impl Doer {
 #[must_use = "dropping every handle loses the result; the work goes on"]
 pub struct ConcurrentFuture<T> {
     shared: Arc<Shared<T>>,
-    waker: Option<u64>,
+    /// The handle's number among those that were awaited.
+    awaiter: Option<u64>,
     suspension: RemoteSuspension,
 }
 
@@ -197,10 +200,8 @@ pub(crate) fn pair_for<T>(
     let shared = Arc::new(Shared {
         state: checked_mutex(State {
             phase: Phase::Pending,
-            callbacks: SmallVec::new(),
-            waiters: Vec::new(),
-            wakers: SmallVec::new(),
-            next_waker: 0,
+            audience: Audience::default(),
+            next_awaiter: 0,
         }),
         changed: Condvar::new(),
         watched: patience.map(|patience| (patience, AtomicBool::new(false))),
@@ -208,16 +209,6 @@ pub(crate) fn pair_for<T>(
     });
     let future = ConcurrentFuture::of(Arc::clone(&shared));
     (Promise { shared, abandon }, future)
-}
-
-/// Those who wait for a future, taken out of it when it is done, to be told without its lock.
-#[must_use]
-struct Audience<T> {
-    callbacks: SmallVec<[Callback<T>; 1]>,
-    waiters: Vec<(Arc<Waiter>, usize)>,
-    wakers: SmallVec<[Awaiter; 1]>,
-    failed: bool,
-    cancelled: bool,
 }
 
 impl<T> Shared<T> {
@@ -230,31 +221,22 @@ impl<T> Shared<T> {
             // Relaxed: only a hint. Whoever sees it looks at the state itself, under the lock.
             done.store(true, Ordering::Relaxed);
         }
-        Audience {
-            callbacks: std::mem::take(&mut state.callbacks),
-            waiters: std::mem::take(&mut state.waiters),
-            wakers: std::mem::take(&mut state.wakers),
-            failed: matches!(state.phase, Phase::Finished(Outcome::Exception(_))),
-            cancelled: state.phase.is_cancelled(),
-        }
+        std::mem::take(&mut state.audience)
     }
 
-    //= SPEC.md#f-12
-    //# Done-callbacks MUST run once each, in order of registration, in the thread that completed or
-    //# cancelled the future, after its waiters were released and with no lock held.
-    /// Tells everybody, waiters first; no lock is held.
-    fn tell(self: &Arc<Self>, audience: Audience<T>) {
-        for (waiter, index) in audience.waiters {
-            waiter.done(index, audience.failed);
-        }
-        for awaiter in audience.wakers {
-            shield_from_panic("a waker panicked", || awaiter.waker.wake());
-        }
-        for callback in audience.callbacks {
-            match callback {
-                Callback::Call(call) => ConcurrentFuture::of(Arc::clone(self)).call_back(call),
-                Callback::Tell(notice) => notice.give(audience.cancelled),
+    fn tell(self: &Arc<Self>, audience: Audience<T>, end: End) {
+        audience.tell(end, || ConcurrentFuture::of(Arc::clone(self)));
+    }
+
+    /// Tells a loop when the future is done, or now if it is.
+    fn add_notice(&self, notice: Notice) {
+        let mut state = self.state.lock();
+        match state.phase.end() {
+            Some(end) => {
+                drop(state);
+                notice.give(end);
             }
+            None => state.audience.add(Listener::Notice(notice)),
         }
     }
 
@@ -275,9 +257,14 @@ impl<T> Shared<T> {
         let mut state = self.state.lock();
         match &mut state.phase {
             Phase::Pending | Phase::Running => {
+                let end = if matches!(outcome, Outcome::Exception(_)) {
+                    End::Exception
+                } else {
+                    End::Value
+                };
                 let audience = self.settle(&mut state, Phase::Finished(outcome));
                 drop(state);
-                self.tell(audience);
+                self.tell(audience, end);
                 Ok(())
             }
             Phase::Cancelled { acknowledged } => {
@@ -302,7 +289,7 @@ impl<T> Shared<T> {
                 let cancelled = Phase::Cancelled { acknowledged: acknowledge };
                 let audience = self.settle(&mut state, cancelled);
                 drop(state);
-                self.tell(audience);
+                self.tell(audience, End::Cancelled);
                 true
             }
             Phase::Cancelled { acknowledged } => {
@@ -318,7 +305,7 @@ impl<T> Shared<T> {
 
 impl<T> ConcurrentFuture<T> {
     fn of(shared: Arc<Shared<T>>) -> ConcurrentFuture<T> {
-        ConcurrentFuture { shared, waker: None, suspension: RemoteSuspension::default() }
+        ConcurrentFuture { shared, awaiter: None, suspension: RemoteSuspension::default() }
     }
 
     /// Asks that the work not be done. Never blocks; runs callbacks in this thread if it succeeds.
@@ -375,7 +362,7 @@ impl<T> ConcurrentFuture<T> {
             //# A callback added to a future that is done MUST run at once, in the calling thread.
             self.call_back(callback);
         } else {
-            state.callbacks.push(Callback::Call(Box::new(callback)));
+            state.audience.add(Listener::Callback(Box::new(callback)));
         }
     }
 
@@ -465,21 +452,20 @@ impl<T> ConcurrentFuture<T> {
 
     fn subscribe(&self, waiter: &Arc<Waiter>, index: usize) -> Option<bool> {
         let mut state = self.shared.state.lock();
-        if state.phase.is_done() {
-            return Some(matches!(state.phase, Phase::Finished(Outcome::Exception(_))));
+        if let Some(end) = state.phase.end() {
+            return Some(end == End::Exception);
         }
-        state.waiters.push((Arc::clone(waiter), index));
+        state.audience.add(Listener::Waiter(Arc::clone(waiter), index));
         None
     }
 
     fn unsubscribe(&self, waiter: &Arc<Waiter>) {
-        let mut state = self.shared.state.lock();
-        state.waiters.retain(|(subscribed, _)| !Arc::ptr_eq(subscribed, waiter));
+        self.shared.state.lock().audience.remove_waiter(waiter);
     }
 
     #[cfg(feature = "checkers")]
     pub(crate) fn waits(&self) -> usize {
-        self.shared.state.lock().waiters.len()
+        self.shared.state.lock().audience.census()[0].0
     }
 
     /// Waits for the exception, or for the news that there is none.
@@ -550,12 +536,9 @@ impl<T> Clone for ConcurrentFuture<T> {
 impl<T> Drop for ConcurrentFuture<T> {
     fn drop(&mut self) {
         self.suspension.end();
-        if let Some(key) = self.waker.take() {
-            let mut state = self.shared.state.lock();
-            let found = state.wakers.iter().position(|awaiter| awaiter.key == key);
-            let withdrawn = found.map(|index| state.wakers.swap_remove(index));
-            drop(state);
-            // A waker's drop is foreign code.
+        if let Some(key) = self.awaiter.take() {
+            let withdrawn = self.shared.state.lock().audience.remove_awaiter(key);
+            // A waker's drop is foreign code: not under the lock.
             drop(withdrawn);
         }
     }

@@ -321,7 +321,9 @@ fn close(core: &Rc<LoopCore>) {
     }
     // Each for itself: two that panic in one unwinding would abort the program.
     let what = "something panicked when dropped by a closing loop";
-    shield_from_panic(what, || drop(parcels));
+    for parcel in parcels.into_values() {
+        shield_from_panic(what, || parcel.lose());
+    }
     shield_from_panic(what, || drop(executor));
     shield_from_panic(what, || drop(factory));
     watch::forget_all(core);

@@ -158,8 +158,8 @@ fn perform(core: &Rc<LoopCore>, entry: Entry) {
         }
         Entry::Posted(Posted::Parcel(key)) => {
             let parcel = core.parcels.borrow_mut().remove(key);
-            if let Some(open) = parcel {
-                open();
+            if let Some(parcel) = parcel {
+                parcel.open();
             }
         }
         Entry::Posted(Posted::Stop) => core.stopping.set(true),

@@ -64,7 +64,9 @@ impl<T: Clone + 'static> Shared<T> {
     /// in a circle: the awaiting task must take the cancel itself, or it would go round for ever.
     pub(super) fn cancel_handed_on(&self, cancelled: &Cancelled) -> bool {
         // A failure that nobody has looked at stays to be reported.
-        !self.completion.is_done() && !self.port().is_handing() && self.cancel_with(cancelled.clone())
+        !self.completion.is_done()
+            && !self.port().is_handing()
+            && self.cancel_with(cancelled.clone())
     }
 
     //= SPEC.md#t-12

@@ -366,7 +366,7 @@ impl<T: Clone + 'static> AnyTask for Shared<T> {
             return self.abandon(LoopClosed.into());
         }
         let task: Rc<dyn AnyTask> = Rc::clone(&self) as Rc<dyn AnyTask>;
-        let key = core.tasks.borrow_mut().insert_with(|_| task);
+        let key = core.tasks.borrow_mut().insert(task);
         self.place.set(Some(key));
         core.queue.push(Entry::Step(key));
     }
@@ -497,10 +497,7 @@ impl<T: Clone + 'static> Clone for Task<T> {
 
 impl<T: Clone + 'static> fmt::Debug for Task<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Task")
-            .field("name", &self.name())
-            .field("outcome", &self.joined)
-            .finish()
+        f.debug_struct("Task").field("name", &self.name()).field("outcome", &self.joined).finish()
     }
 }
 
