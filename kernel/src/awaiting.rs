@@ -49,7 +49,7 @@ pub(crate) trait Target {
     }
 }
 
-/// The same where other threads may hold it too: it knows whom a task of which port awaits it as.
+/// The same where other threads may hold it too. It is asked about one await of it.
 pub(crate) trait RemoteTarget {
     /// As [`Target::cancel`].
     fn cancel_awaiter(self: Arc<Self>, awaiter: RemoteAwaiter) -> Taken;
@@ -67,6 +67,7 @@ pub(crate) struct RemoteAwaiter {
     pub(crate) key: u64,
 }
 
+/// What a task is suspended on.
 #[derive(Clone)]
 enum Suspended {
     Here(Rc<dyn Target>),
@@ -114,7 +115,7 @@ pub(crate) struct CancelPort {
     refused: Cell<bool>,
 }
 
-/// What the task is suspended on.
+/// A place of a task's port.
 #[derive(Clone)]
 struct Registration {
     key: u64,
@@ -195,8 +196,8 @@ impl CancelPort {
             }
             !stale
         });
-        let mut taken = false;
-        for Registration { key, target, .. } in targets.iter().cloned() {
+        let (asked, mut taken) = (!targets.is_empty(), false);
+        for Registration { key, target, .. } in targets {
             if self.delivered.borrow().iter().any(|(known, _)| *known == key) {
                 // One before it is still on its way there, and its message stays.
                 taken = true;
@@ -209,7 +210,7 @@ impl CancelPort {
             }
             taken = true;
         }
-        if !taken && !targets.is_empty() {
+        if asked && !taken {
             self.refused.set(true);
         }
         taken

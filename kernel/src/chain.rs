@@ -5,7 +5,7 @@
 //! * a task on the loop to the submitter's concurrent future ([`copy_to_submission`]);
 //! * a concurrent future to a loop future that wraps it ([`concurrent_to_loop`]).
 //!
-//! Both ends are completed by their promise, once; a copy that comes too late is told so and drops what
+//! Both ends are completed once; a copy that comes too late is told so and drops what
 //! it carried. Either copy goes through the loop's queue, so it comes after everything that the
 //! completing thread scheduled before (promise 10).
 //!

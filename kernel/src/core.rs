@@ -26,8 +26,6 @@ pub(crate) trait AnyTask {
     fn cancel_for_submission(&self);
     /// The loop is gone, or the factory misused it: drops the coroutine and fails the task.
     fn abandon(self: Rc<Self>, why: Exception);
-    /// It is done: its submission gets the outcome.
-    fn deliver(&self);
     fn id(&self) -> u64;
     fn loop_id(&self) -> u64;
     fn name(&self) -> String;

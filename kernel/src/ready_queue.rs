@@ -11,7 +11,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::core::AnyTask;
 use crate::exception::{ExceptionContext, HandlerSlot, LoopClosed, shield_from_panic};
 use crate::handle::{Call, LocalCall};
 use crate::primitives::{Arc, AtomicBool, Clock, Ordering, Time};
@@ -28,11 +27,17 @@ pub(crate) enum Entry {
     /// Call what watches a descriptor, if it still does.
     Ready { fd: i32, serial: u64, direction: Direction },
     /// Copy a task's outcome to its submission. Also done when the loop closes.
-    Copy(Rc<dyn AnyTask>),
+    Copy(Rc<dyn Submitted>),
     /// Tell the exception handler. Also done when the loop closes.
     Report(Box<ExceptionContext>),
     /// What another thread asked for.
     Posted(Posted),
+}
+
+/// What was submitted, and is done.
+pub(crate) trait Submitted {
+    /// The submitter gets the outcome.
+    fn deliver(&self);
 }
 
 /// Which of a descriptor's watchers is meant.

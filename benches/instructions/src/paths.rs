@@ -7,13 +7,14 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use loopgate::executor::{Executor, SubmitError, Work};
 use loopgate::{Clock, EventLoop, LocalLoop, get_running_loop, yield_now};
 
 /// A name, and what does the operation so often.
 type Path = (&'static str, fn(usize));
 
 /// What is counted.
-pub(crate) const PATHS: [Path; 10] = [
+pub(crate) const PATHS: [Path; 11] = [
     ("w1-callbacks", callbacks),
     ("w1-chain", chain),
     ("w2-posts", posts),
@@ -24,6 +25,7 @@ pub(crate) const PATHS: [Path; 10] = [
     ("w5-wake-self", wake_self),
     ("w6-cancels", cancels),
     ("w7-timers", timers),
+    ("w8-jobs", jobs),
 ];
 
 fn in_loop(body: impl AsyncFnOnce(LocalLoop) + 'static) {
@@ -181,5 +183,28 @@ fn timers(n: usize) {
         let cancelled = cancelled.filter(|(_, handle)| handle.cancel()).count();
         loopgate::sleep(Duration::from_secs(60)).await.expect("nobody cancels");
         assert_eq!(fired.get() + cancelled, n);
+    });
+}
+
+/// Runs work where it is handed over: what a pool of threads takes is not counted.
+struct Inline;
+
+impl Executor for Inline {
+    fn execute(&self, work: Work) -> Result<(), SubmitError> {
+        work.run();
+        Ok(())
+    }
+}
+
+fn jobs(n: usize) {
+    in_loop(async move |local| {
+        let mut jobs = Vec::with_capacity(n);
+        for value in 0..n {
+            let job = local.run_in_executor(Some(&Inline), move || Ok(value));
+            jobs.push(job.expect("an open loop"));
+        }
+        for job in jobs {
+            job.await.expect("nothing fails here");
+        }
     });
 }

@@ -14,11 +14,13 @@ use crate::exception::shield_from_panic;
 use crate::primitives::{Arc, Hold};
 use crate::wakeup::{Gate, Posted};
 
+type Callback<T> = Box<dyn FnOnce(&ConcurrentFuture<T>) + Send>;
+
 pub(super) enum Listener<T> {
     /// A wait, and the future's place in it.
     Waiter(Arc<Waiter>, usize),
     Awaiter(Awaiter),
-    Callback(Box<dyn FnOnce(&ConcurrentFuture<T>) + Send>),
+    Callback(Callback<T>),
     Notice(Notice),
 }
 
@@ -133,21 +135,20 @@ impl<T> Audience<T> {
     //# cancelled the future, after its waiters were released and with no lock held.
     /// Tells everybody, waiters first; no lock is held. Callbacks are called with the `future`.
     pub(super) fn tell(self, end: End, future: impl Fn() -> ConcurrentFuture<T>) {
-        let mut callbacks = Audience::default();
-        for listener in self.0 {
+        for listener in &self.0 {
             match listener {
-                Listener::Waiter(waiter, index) => waiter.done(index, end == End::Exception),
+                Listener::Waiter(waiter, index) => waiter.done(*index, end == End::Exception),
                 Listener::Awaiter(awaiter) => {
-                    shield_from_panic("a waker panicked", || awaiter.waker.wake());
+                    shield_from_panic("a waker panicked", || awaiter.waker.wake_by_ref());
                 }
-                callback => callbacks.add(callback),
+                Listener::Callback(_) | Listener::Notice(_) => {}
             }
         }
-        for listener in callbacks.0 {
+        for listener in self.0 {
             match listener {
                 Listener::Callback(callback) => future().call_back(callback),
                 Listener::Notice(notice) => notice.give(end),
-                Listener::Waiter(..) | Listener::Awaiter(_) => unreachable!("told above"),
+                told => shield_from_panic("a waker panicked when dropped", || drop(told)),
             }
         }
     }

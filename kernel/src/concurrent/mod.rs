@@ -95,7 +95,7 @@ impl<T> Checked for State<T> {
             "whoever waits for a future is told when it is done"
         );
         assert!(
-            audience.awaiters().all(|awaiter| awaiter.key <= *next_awaiter),
+            audience.awaiters().count() as u64 <= *next_awaiter,
             "each awaited handle has a number of its own"
         );
     }
@@ -212,19 +212,20 @@ pub(crate) fn pair_for<T>(
 }
 
 impl<T> Shared<T> {
-    /// Moves to a done phase. The caller has checked that the move is legal.
-    fn settle(&self, state: &mut State<T>, phase: Phase<T>) -> Audience<T> {
-        debug_assert!(!state.phase.is_done() && phase.is_done(), "only an open future is settled");
+    /// Moves to a done phase; who is to be told of what. The caller has checked that the move is legal.
+    fn settle(&self, state: &mut State<T>, phase: Phase<T>) -> (Audience<T>, End) {
+        debug_assert!(!state.phase.is_done(), "only an open future is settled");
+        let end = phase.end().expect("a future is settled for good");
         state.phase = phase;
         self.changed.notify_all();
         if let Some((_, done)) = &self.watched {
             // Relaxed: only a hint. Whoever sees it looks at the state itself, under the lock.
             done.store(true, Ordering::Relaxed);
         }
-        std::mem::take(&mut state.audience)
+        (std::mem::take(&mut state.audience), end)
     }
 
-    fn tell(self: &Arc<Self>, audience: Audience<T>, end: End) {
+    fn tell(self: &Arc<Self>, (audience, end): (Audience<T>, End)) {
         audience.tell(end, || ConcurrentFuture::of(Arc::clone(self)));
     }
 
@@ -257,14 +258,9 @@ impl<T> Shared<T> {
         let mut state = self.state.lock();
         match &mut state.phase {
             Phase::Pending | Phase::Running => {
-                let end = if matches!(outcome, Outcome::Exception(_)) {
-                    End::Exception
-                } else {
-                    End::Value
-                };
-                let audience = self.settle(&mut state, Phase::Finished(outcome));
+                let news = self.settle(&mut state, Phase::Finished(outcome));
                 drop(state);
-                self.tell(audience, end);
+                self.tell(news);
                 Ok(())
             }
             Phase::Cancelled { acknowledged } => {
@@ -287,9 +283,9 @@ impl<T> Shared<T> {
         match &mut state.phase {
             Phase::Pending => {
                 let cancelled = Phase::Cancelled { acknowledged: acknowledge };
-                let audience = self.settle(&mut state, cancelled);
+                let news = self.settle(&mut state, cancelled);
                 drop(state);
-                self.tell(audience, End::Cancelled);
+                self.tell(news);
                 true
             }
             Phase::Cancelled { acknowledged } => {

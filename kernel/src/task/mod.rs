@@ -37,7 +37,7 @@ use crate::core::{AnyTask, LoopCore};
 use crate::exception::{Cancelled, Exception, LoopClosed, Outcome, ResultError, shield_from_panic};
 use crate::future::{Completes, Completion, LoopFuture};
 use crate::primitives::{Arc, unique_id};
-use crate::ready_queue::Entry;
+use crate::ready_queue::{Entry, Submitted};
 use crate::table::Key;
 use crate::waker::TaskWaker;
 
@@ -236,7 +236,7 @@ impl<T: Clone + 'static> Shared<T> {
         self.completion.mark_retrieved();
         match delivery {
             Delivery::Queued => {
-                self.core.queue.push(Entry::Copy(Rc::clone(self) as Rc<dyn AnyTask>));
+                self.core.queue.push(Entry::Copy(Rc::clone(self) as Rc<dyn Submitted>));
             }
             Delivery::AtOnce => self.deliver(),
         }
@@ -267,6 +267,16 @@ enum Delivery {
 impl<T: Clone + 'static> Completes<T> for Shared<T> {
     fn completion(&self) -> &Completion<T> {
         &self.completion
+    }
+}
+
+impl<T: Clone + 'static> Submitted for Shared<T> {
+    fn deliver(&self) {
+        let submission = self.submission.take();
+        if let Some(promise) = submission {
+            let outcome = self.completion.carry_on();
+            chain::copy_to_submission(&self.core.queue, outcome, &promise, || self.name());
+        }
     }
 }
 
@@ -312,14 +322,6 @@ impl<T: Clone + 'static> AnyTask for Shared<T> {
         // Whoever abandons it reports it.
         self.completion.mark_retrieved();
         self.settle(Outcome::Exception(why), Delivery::Queued);
-    }
-
-    fn deliver(&self) {
-        let submission = self.submission.take();
-        if let Some(promise) = submission {
-            let outcome = self.completion.carry_on();
-            chain::copy_to_submission(&self.core.queue, outcome, &promise, || self.name());
-        }
     }
 
     fn id(&self) -> u64 {
