@@ -302,6 +302,18 @@ fn cargo_into(copy: &Copy, folder: &str, arguments: &[&str]) -> io::Result<Ended
     cargo(copy, &arguments)
 }
 
+/// Why a build failed. One whose compiler was killed may say nothing, and nothing after it can be built.
+fn complaint(ended: Ended) -> String {
+    if ended.stderr.trim().is_empty() {
+        let status = ended.status;
+        return format!(
+            "the build ended without a word, {status:?}; remove target/faults, which a killed run may \
+             have left in pieces, and try again"
+        );
+    }
+    ended.stderr
+}
+
 fn build_tests(copy: &Copy, package: &str, target: &str) -> io::Result<Built> {
     let arguments = [
         "test",
@@ -319,7 +331,7 @@ fn build_tests(copy: &Copy, package: &str, target: &str) -> io::Result<Built> {
     ];
     let ended = cargo_into(copy, "native", &arguments)?;
     if ended.status != Some(0) {
-        return Ok(Err(ended.stderr));
+        return Ok(Err(complaint(ended)));
     }
     let name = format!("\"name\":\"{target}\"");
     let program = ended.stdout.lines().filter(|line| line.contains(&name)).find_map(|line| {
@@ -354,7 +366,7 @@ fn build_models(copy: &Copy) -> io::Result<Built> {
     let ended = cargo_into(copy, "loom", &arguments)?;
     Ok(match ended.status {
         Some(0) => Ok(copy.folder().join("loom/models/models")),
-        _ => Err(ended.stderr),
+        _ => Err(complaint(ended)),
     })
 }
 
@@ -365,6 +377,13 @@ mod tests {
     fn ended(status: Option<i32>, stdout: &str) -> Ended {
         let (stdout, stderr) = (stdout.to_owned(), String::new());
         Ended { status, stdout, stderr, elapsed: Duration::ZERO }
+    }
+
+    #[test]
+    fn a_build_that_says_nothing_is_explained() {
+        assert!(complaint(ended(Some(101), "")).contains("remove target/faults"));
+        let told = Ended { stderr: "error: no such thing".into(), ..ended(Some(101), "") };
+        assert_eq!(complaint(told), "error: no such thing");
     }
 
     #[test]
