@@ -134,6 +134,22 @@ def per_operation(nanoseconds, n):
     return {"cost": nanoseconds / n}
 
 
+class Latencies:
+    """Takes the time of each round trip, from the end of the one before."""
+
+    def __init__(self):
+        self.taken = []
+        self.before = now()
+
+    def lap(self):
+        after = now()
+        self.taken.append(after - self.before)
+        self.before = after
+
+    def answer(self):
+        return {"latencies": self.taken}
+
+
 def trips(n, seconds):
     """Counts to `n`, or as far as it comes in that time."""
     end = now() + seconds * 1e9
@@ -150,14 +166,11 @@ async def add_one(value):
 def round_trips(loop, n):
     for value in trips(min(n, WARM_UP_TRIPS), PATIENCE / 10):
         asyncio.run_coroutine_threadsafe(add_one(value), loop).result()
-    latencies = []
-    before = now()
+    latencies = Latencies()
     for value in trips(n, PATIENCE):
         assert asyncio.run_coroutine_threadsafe(add_one(value), loop).result() == value + 1
-        after = now()
-        latencies.append(after - before)
-        before = after
-    return {"latencies": latencies}
+        latencies.lap()
+    return latencies.answer()
 
 
 @inside
@@ -370,14 +383,11 @@ async def blocking_round_trip(loop, setting):
 
     for value in trips(WARM_UP_TRIPS, PATIENCE / 10):
         await loop.run_in_executor(None, job, value)
-    latencies = []
-    before = now()
+    latencies = Latencies()
     for value in trips(setting.n, PATIENCE):
         assert await loop.run_in_executor(None, job, value) == value + 1
-        after = now()
-        latencies.append(after - before)
-        before = after
-    return {"latencies": latencies}
+        latencies.lap()
+    return latencies.answer()
 
 
 @inside

@@ -3,6 +3,9 @@
 //! `benches/python` has the workloads and says what goes over the pipes. A process waits for its next
 //! request while others are measured; what it answers is what its own clocks say.
 
+// The conformance kit's own, and its cache: uvloop is installed once, and what is measured is what is tested.
+// Its package is too much to build for this.
+#[path = "../../../../model-tests/src/conformance/command/venv.rs"]
 mod venv;
 
 use std::cell::RefCell;
@@ -19,6 +22,10 @@ use crate::sample::{Sample, Size};
 
 /// The names of the columns, and of the driver's argument.
 const NAMES: [&str; 2] = ["asyncio", "uvloop"];
+
+/// What uvloop is installed from.
+const UVLOOP: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../model-tests/conformance/drivers/uvloop.txt");
 
 /// A runtime that is up.
 pub(crate) struct Runtime {
@@ -83,7 +90,7 @@ impl Runtime {
     fn start(name: &'static str) -> Result<Rc<Runtime>, String> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("python");
         let python = match name {
-            "uvloop" => venv::python()?,
+            "uvloop" => venv::python(Some(Path::new(UVLOOP)))?,
             _ => PathBuf::from(venv::PYTHON),
         };
         let child = Command::new(&python)

@@ -220,6 +220,14 @@ fn movables(event_loop: &EventLoop) -> Vec<Movable> {
     let (promise, future) = concurrent::promise::<()>();
     let task = event_loop.create_task(sleep(secs(3600))).unwrap();
     let (loop_awaited, awaited, joined) = (loop_future.clone(), future.clone(), task.clone());
+    // Nothing outside holds a sleep: it says itself how it ended.
+    let cancelled = Rc::new(Cell::new(false));
+    let was_cancelled = Rc::clone(&cancelled);
+    let slept = async move {
+        let slept = sleep(secs(3600)).await;
+        cancelled.set(slept.as_ref().is_err_and(Exception::is_cancelled));
+        slept
+    };
     vec![
         (
             "loop future",
@@ -238,5 +246,6 @@ fn movables(event_loop: &EventLoop) -> Vec<Movable> {
             }),
         ),
         ("task", Box::pin(joined), Box::new(move || task.cancelled())),
+        ("sleep", Box::pin(slept), Box::new(move || was_cancelled.get())),
     ]
 }

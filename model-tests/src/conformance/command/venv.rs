@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::{env, fs};
 
 /// The system's interpreter.
-const PYTHON: &str = "python3";
+pub(super) const PYTHON: &str = "python3";
 
 /// An interpreter with these requirements installed; the system's if there are none.
 pub(super) fn python(requirements: Option<&Path>) -> Result<PathBuf, String> {

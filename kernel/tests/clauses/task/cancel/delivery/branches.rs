@@ -273,40 +273,6 @@ fn t6_an_awaitable_that_moved_hears_only_of_the_task_that_awaits_it_now() {
 //# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then yields
 //# `Err(Cancelled)` with the message.
 #[test]
-fn t6_a_sleep_that_moved_hears_only_of_the_task_that_awaits_it_now() {
-    let event_loop = virtual_loop();
-    let shared = Rc::new(RefCell::new(Some(Box::pin(sleep(secs(3600))))));
-    let (begun, taken) = (Rc::clone(&shared), shared);
-    let first = event_loop
-        .create_task(async move {
-            let polled_once = std::future::poll_fn(|cx| {
-                assert!(begun.borrow_mut().as_mut().unwrap().as_mut().poll(cx).is_pending());
-                Poll::Ready(())
-            });
-            polled_once.await;
-            sleep(secs(9)).await
-        })
-        .unwrap();
-    turns(&event_loop, 2);
-    let second = event_loop
-        .create_task(async move {
-            let moved = taken.borrow_mut().take().unwrap();
-            Ok(message_of(&moved.await))
-        })
-        .unwrap();
-    turns(&event_loop, 2);
-    first.cancel_with_message("first");
-    turns(&event_loop, 2);
-    assert!(first.cancelled() && !second.done());
-    second.cancel_with_message("second");
-    assert_eq!(finish(&event_loop, second).unwrap().as_deref(), Some("second"));
-}
-
-//= SPEC.md#t-6
-//= type=test
-//# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then yields
-//# `Err(Cancelled)` with the message.
-#[test]
 fn t6_what_a_task_that_ended_awaited_is_the_next_tasks_if_it_awaits_it_and_else_nobodys() {
     for index in 0..movables(&virtual_loop()).len() {
         for moves in [true, false] {
