@@ -184,6 +184,8 @@ impl Scope {
             self.waker.replace(Some(cx.waker().clone()));
             let polled = self.poll_inside(future.as_mut(), cx);
             match polled {
+                // Nobody has received what has just been given back, and the next await may.
+                Poll::Ready(_) if self.leave() => suspension.end(),
                 Poll::Ready(_) => suspension.ready(),
                 Poll::Pending => suspension.suspend(target),
             }
@@ -200,7 +202,7 @@ impl Scope {
         let Some(running) = future.as_mut().as_pin_mut() else {
             unreachable!("not polled again after it was ready")
         };
-        let entered = self.port.enter();
+        let _entered = self.port.enter();
         self.port.begin_step();
         let mut polled = running.poll(cx);
         if polled.is_pending()
@@ -211,21 +213,20 @@ impl Scope {
         if polled.is_ready() {
             future.set(None);
         }
-        drop(entered);
-        if polled.is_ready() {
-            self.leave();
-        }
         polled
     }
 
     /// Nothing in it is polled any more: a cancel from outside that it has not received goes back there.
-    fn leave(&self) {
+    /// Whether there was one.
+    fn leave(&self) -> bool {
         if self.foreign.get()
             && let Some(cancelled) = self.port.take_unreceived()
             && let Some(outside) = CancelPort::current()
         {
             outside.give_back(cancelled);
+            return true;
         }
+        false
     }
 }
 

@@ -443,5 +443,18 @@ fn found() -> Vec<Named> {
                 Op::ReadTask(SECOND),
             ],
         ),
+        // The first timeout gave the cancel back, and noted that it had been received; the second one lost it.
+        (
+            "found_a_cancel_that_one_timeout_gave_back",
+            vec![
+                Op::CreateTask(both(
+                    within(170, Body::Foreign(true)),
+                    within(2, Body::Return(205)),
+                )),
+                Op::RunOnce(Millis(1)),
+                Op::CancelTask(NEWEST),
+                Op::RunUntilIdle,
+            ],
+        ),
     ]
 }

@@ -132,6 +132,28 @@ fn t11_a_cancel_received_in_the_same_step_does_not_stand_for_a_later_one() {
     }
 }
 
+//= SPEC.md#t-11
+//= type=test
+//# A cancel that nobody received before the coroutine returned a value MUST make the task
+//# cancelled; if it returned an exception the exception stands.
+#[test]
+fn t11_a_cancel_that_one_scope_gave_back_is_not_lost_in_the_next() {
+    let event_loop = virtual_loop();
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let task = event_loop
+        .create_task(async {
+            timeout(secs(9), async { Ok(receiver.await?) }).await?;
+            timeout(secs(9), async { Ok(4) }).await
+        })
+        .unwrap();
+    turns(&event_loop, 1);
+    // The value is there when the step begins: what the first scope encloses never hears of the cancel.
+    sender.send(3).unwrap();
+    task.cancel();
+    run_dry(&event_loop);
+    assert!(task.cancelled(), "{task:?}");
+}
+
 //= SPEC.md#t-12
 //= type=test
 //# `uncancel` MUST lower `cancelling`, not below zero, and at zero MUST withdraw a cancel that was
