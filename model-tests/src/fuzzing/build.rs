@@ -51,8 +51,11 @@ impl Flavour {
                 "-Cllvm-args=-sanitizer-coverage-pc-table",
                 "-Cllvm-args=-sanitizer-coverage-trace-compares",
                 "-Cllvm-args=-simplifycfg-branch-fold-threshold=0",
-                "-Ccodegen-units=1",
             ]);
+        }
+        // Units of their own are built again alone, and at the same time.
+        if self.fuzzing && !self.hasty {
+            flags.push("-Ccodegen-units=1");
         }
         if self.scheduled {
             flags.push("--cfg=shuttle");
@@ -103,6 +106,7 @@ pub fn arguments(
     config(format!("build.rustflags={:?}", flavour.flags()));
     if flavour.hasty {
         config("profile.release.opt-level=1".into());
+        config("profile.release.debug=0".into());
         config("profile.release.incremental=true".into());
     }
     Ok((arguments, target.join(host).join("release")))

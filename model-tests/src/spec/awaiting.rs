@@ -170,6 +170,8 @@ impl Levels {
     fn offer(&mut self, level: usize) -> Offer {
         let innermost = level + 1 == self.ports.len();
         let port = &mut self.ports[level];
+        // That one before it was received says nothing of this one.
+        port.received = false;
         if !port.registered {
             port.set_pending();
             let can_wake = level == 0 || self.scopes[level - 1].polled;
@@ -326,11 +328,17 @@ impl Levels {
         let (mut port, scope) =
             self.ports.pop().zip(self.scopes.pop()).expect("a scope that was entered");
         let outside = self.innermost();
-        if scope.foreign && port.take_unreceived() {
+        let unreceived = scope.foreign && port.take_unreceived();
+        if unreceived {
             outside.give_back();
         }
-        self.end(true);
+        self.end(!unreceived);
         scope
+    }
+
+    /// A mistake can be that what was only given back counts as received.
+    pub fn note_received(&mut self) {
+        self.innermost().received = true;
     }
 
     /// How many scopes there are.

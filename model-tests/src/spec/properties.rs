@@ -5,7 +5,7 @@
 //! the spec break it, each of which the search has to find. Liveness is safety of ends: every execution
 //! is finite, because no state comes again, and where nobody can go on everybody has what he waited for.
 
-use super::program::{Awaited, Factory, Handler, Limit, Local, Op, Program, Sleep, Stmt};
+use super::program::{Awaited, Catch, Factory, Handler, Limit, Local, Op, Program, Sleep, Stmt};
 use super::{Cause, Phase, Seeded, System, Word};
 
 /// One property with its configuration.
@@ -472,6 +472,58 @@ pub static PROPERTIES: &[Property] = &[
         applies: |state| state.is_over() && has(state, 1, &Word::True) && has(state, 0, &mark(1)),
         holds: |state| has(state, 0, &Word::Value(1)),
         mistakes: &[Seeded::ShieldHandsOn],
+    },
+    Property {
+        name: "a cancel that nobody received outlives every scope",
+        clauses: &["T-11", "O-2"],
+        program: || {
+            let mut owner = vec![
+                Op::NewLoop(0),
+                Op::CreateTask { on: 0, coroutine: 0, task: 0 },
+                Op::Start(1),
+                TURN,
+                Op::CancelLocal(Local::Task(0)),
+            ];
+            owner.extend(vec![TURN; 3]);
+            owner.push(Op::Join(1));
+            owner.extend(vec![TURN; 3]);
+            owner.push(Op::ResultLocal(Local::Task(0)));
+            // What it awaits first may be ready when the cancel comes, and nothing after it awaits.
+            let first = vec![Stmt::Await(Awaited::Foreign(0))];
+            let scope = |body| Stmt::Timeout { after: 9, body };
+            let coroutine = vec![scope(first), scope(vec![]), Stmt::Return(1)];
+            Program::of("a cancel beside two scopes", vec![owner, vec![Op::Signal(0)]])
+                .with_coroutines(vec![coroutine])
+        },
+        applies: |state| state.is_over() && has(state, 0, &Word::True),
+        holds: |state| has(state, 0, &cancelled()),
+        mistakes: &[Seeded::GivenBackCountsAsReceived],
+    },
+    Property {
+        name: "a cancel asked for after one was received counts",
+        clauses: &["T-8", "T-11"],
+        program: || {
+            let mut owner =
+                vec![Op::NewLoop(0), Op::CreateTask { on: 0, coroutine: 0, task: 0 }, Op::Start(1)];
+            owner.extend(vec![TURN; 2]);
+            owner.push(Op::Join(1));
+            owner.extend(vec![TURN; 3]);
+            owner.push(Op::ResultLocal(Local::Task(0)));
+            let cancel = || Op::CancelLocal(Local::Task(0));
+            let scope = || Stmt::Timeout { after: 9, body: vec![] };
+            let swallows = Stmt::Try {
+                body: vec![Stmt::Await(Awaited::Sleep(5))],
+                catch: Catch::Cancelled,
+                handler: vec![Stmt::Do(cancel()), scope(), scope(), Stmt::Do(Op::Mark(1))],
+                again: false,
+            };
+            Program::of("a second cancel in one step", vec![owner, vec![post(0)]])
+                .with_callbacks(vec![vec![cancel()]])
+                .with_coroutines(vec![vec![swallows, Stmt::Return(1)]])
+        },
+        applies: |state| state.is_over() && has(state, 0, &mark(1)),
+        holds: |state| has(state, 0, &cancelled()),
+        mistakes: &[Seeded::GivenBackCountsAsReceived],
     },
     Property {
         name: "a foreign cancel wins over an expiry",

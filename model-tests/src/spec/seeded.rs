@@ -43,6 +43,8 @@ pub enum Seeded {
     NeverAcknowledged,
     /// A closing loop forgets its tasks.
     CloseStrandsTasks,
+    /// A scope that gives a cancel back notes that it was received.
+    GivenBackCountsAsReceived,
 }
 
 impl Seeded {
@@ -68,5 +70,6 @@ impl Seeded {
         Seeded::CompletesTwice,
         Seeded::NeverAcknowledged,
         Seeded::CloseStrandsTasks,
+        Seeded::GivenBackCountsAsReceived,
     ];
 }

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::copy::Copy;
+use super::fuzz::{self, Effort};
 use super::guard::{self, Ended};
-use super::{fuzz, models};
+use super::models;
 
 pub(crate) struct Checker {
     /// As in `Caught-by:`, and the head of its column.
@@ -186,8 +187,12 @@ impl Checker {
         let ended = match self.kind {
             Kind::Tests { .. } => run(copy, program, &[name, "--exact"], limit)?,
             Kind::Models => run(copy, program, &["explore", &models::request(name)], limit)?,
-            Kind::Fuzz => fuzz::run(copy, program, name, limit)?,
+            Kind::Fuzz => fuzz::run(copy, program, name, Effort::Search, limit)?,
         };
+        self.judge(name, ended)
+    }
+
+    fn judge(&self, name: &str, ended: Ended) -> io::Result<Checked> {
         let failed = match self.kind {
             Kind::Tests { .. } => test_verdict(&ended),
             Kind::Models => models::verdict(&ended),
@@ -236,11 +241,16 @@ impl Checker {
         names.iter().map(|name| self.check(copy, program, name, limit(name))).collect()
     }
 
-    /// Runs one check after the other until one catches it: what that took is what all took together.
+    /// Runs one check after the other, with little effort first, until one catches it: what that took is what
+    /// all took together.
     fn search(&self, copy: &Copy, program: &Path, names: &[String]) -> io::Result<Vec<Checked>> {
         let (mut all, mut elapsed, mut before) = (Vec::new(), Duration::ZERO, 0);
-        for name in names {
-            let mut checked = self.check(copy, program, name, None)?;
+        let efforts = [Effort::Corpus, Effort::Search].into_iter();
+        for (effort, name) in
+            efforts.flat_map(|effort| names.iter().map(move |name| (effort, name)))
+        {
+            let ended = fuzz::run(copy, program, name, effort, self.limits.0)?;
+            let mut checked = self.judge(name, ended)?;
             elapsed += checked.elapsed;
             checked.elapsed = elapsed;
             match &mut checked.verdict {
@@ -249,7 +259,9 @@ impl Checker {
                 _ => {}
             }
             let caught = checked.verdict != Verdict::Passed;
-            all.push(checked);
+            if caught || effort == Effort::Search {
+                all.push(checked);
+            }
             if caught {
                 break;
             }

@@ -16,6 +16,15 @@ const ALL: Duration = Duration::from_secs(60);
 /// The same choices each time, as far as a fuzzer's run repeats at all.
 const SEED: u32 = 1;
 
+/// What a target is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// Run its committed inputs.
+    Corpus,
+    /// Go on from there, for its share of the time.
+    Search,
+}
+
 /// Those that look for mistakes of the kernel.
 pub(crate) fn targets() -> impl Iterator<Item = &'static Target> {
     TARGETS.iter().filter(|target| !target.canary)
@@ -42,8 +51,14 @@ pub(crate) fn build(copy: &Copy) -> io::Result<Built> {
     Ok(Ok(folder))
 }
 
-/// Runs one, first on its committed corpus, then on.
-pub(crate) fn run(copy: &Copy, folder: &Path, name: &str, limit: Duration) -> io::Result<Ended> {
+/// Runs one.
+pub(crate) fn run(
+    copy: &Copy,
+    folder: &Path,
+    name: &str,
+    effort: Effort,
+    limit: Duration,
+) -> io::Result<Ended> {
     let target = targets().find(|target| target.name == name);
     let target = target.ok_or_else(|| io::Error::other(format!("no fuzz target {name}")))?;
     let (_, binaries) =
@@ -54,6 +69,9 @@ pub(crate) fn run(copy: &Copy, folder: &Path, name: &str, limit: Duration) -> io
     std::fs::create_dir_all(&found)?;
     let time = ALL / u32::try_from(targets().count()).unwrap_or(1);
     let mut arguments = fuzzing::fuzzer_arguments(&artifacts, Limits { time, seed: SEED });
+    if effort == Effort::Corpus {
+        arguments.push("-runs=0".into());
+    }
     let path = |path: PathBuf| path.to_string_lossy().into_owned();
     arguments.extend([path(found), path(copy.checkout().join("fuzz/corpus").join(name))]);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();

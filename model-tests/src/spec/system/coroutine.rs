@@ -376,6 +376,9 @@ impl System {
         if kept {
             levels.cancel_at_next_suspension();
         }
+        if self.makes(Seeded::GivenBackCountsAsReceived) {
+            self.task_of(task).levels.note_received();
+        }
         self.remove_timer(task, serial);
         if self.has(Habit::ExpiryIsCounted) && scope.expired {
             let state = self.task_of(task);
