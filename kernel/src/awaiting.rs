@@ -120,7 +120,7 @@ pub(crate) struct CancelPort {
 struct Registration {
     key: u64,
     target: Suspended,
-    /// The target has handed a cancel on.
+    /// The target has handed the latest cancel on.
     handed_on: bool,
 }
 
@@ -203,9 +203,11 @@ impl CancelPort {
                 taken = true;
                 continue;
             }
-            match self.hand(target, cancelled) {
+            let by_target = self.hand(target, cancelled);
+            self.note_handed_on(key, by_target == Taken::HandedOn);
+            match by_target {
                 Taken::Refused => continue,
-                Taken::HandedOn => self.mark_handed_on(key),
+                Taken::HandedOn => {}
                 Taken::ToYield => self.deliver(key, cancelled),
             }
             taken = true;
@@ -216,10 +218,10 @@ impl CancelPort {
         taken
     }
 
-    fn mark_handed_on(&self, key: u64) {
+    fn note_handed_on(&self, key: u64, handed_on: bool) {
         let mut targets = self.targets.borrow_mut();
         if let Some(registration) = targets.iter_mut().find(|known| known.key == key) {
-            registration.handed_on = true;
+            registration.handed_on = handed_on;
         }
     }
 
@@ -268,9 +270,12 @@ impl CancelPort {
         targets.iter().for_each(|registration| registration.target.take_back());
     }
 
-    /// What had taken a cancel is gone without having received it.
+    /// What had taken a cancel is gone without having received it: the next awaitable will, unless another
+    /// one has received it or has it too.
     pub(crate) fn give_back(&self, cancelled: Cancelled) {
-        if !self.received.get() {
+        let others = !self.delivered.borrow().is_empty()
+            || self.targets.borrow().iter().any(|registration| registration.handed_on);
+        if !others && !self.received.get() {
             self.pending.borrow_mut().get_or_insert(cancelled);
         }
     }
@@ -311,10 +316,8 @@ impl CancelPort {
         let mut delivered = self.delivered.borrow_mut();
         let undelivered = delivered.iter().position(|(known, _)| *known == key);
         let undelivered = undelivered.map(|index| delivered.remove(index).1);
-        let others = !delivered.is_empty();
         drop(delivered);
-        // Gone before it yielded it: the next one will, unless another had it too.
-        if let Some(cancelled) = undelivered.filter(|_| !others) {
+        if let Some(cancelled) = undelivered {
             self.give_back(cancelled);
         }
         drop(removed);

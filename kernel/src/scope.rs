@@ -184,9 +184,13 @@ impl Scope {
             self.waker.replace(Some(cx.waker().clone()));
             let polled = self.poll_inside(future.as_mut(), cx);
             match polled {
-                // Nobody has received what has just been given back, and the next await may.
-                Poll::Ready(_) if self.leave() => suspension.end(),
-                Poll::Ready(_) => suspension.ready(),
+                Poll::Ready(_) => match self.take_unreceived() {
+                    Some(cancelled) => {
+                        suspension.end();
+                        give_back(cancelled);
+                    }
+                    None => suspension.ready(),
+                },
                 Poll::Pending => suspension.suspend(target),
             }
             polled
@@ -216,17 +220,16 @@ impl Scope {
         polled
     }
 
-    /// Nothing in it is polled any more: a cancel from outside that it has not received goes back there.
-    /// Whether there was one.
-    fn leave(&self) -> bool {
-        if self.foreign.get()
-            && let Some(cancelled) = self.port.take_unreceived()
-            && let Some(outside) = CancelPort::current()
-        {
-            outside.give_back(cancelled);
-            return true;
-        }
-        false
+    /// Nothing in it is polled any more: the cancel from outside that it has not received.
+    fn take_unreceived(&self) -> Option<Cancelled> {
+        if self.foreign.get() { self.port.take_unreceived() } else { None }
+    }
+}
+
+/// To whatever is around a scope that has ended.
+fn give_back(cancelled: Cancelled) {
+    if let Some(outside) = CancelPort::current() {
+        outside.give_back(cancelled);
     }
 }
 
@@ -235,7 +238,9 @@ struct LeaveOnDrop<'a>(&'a Scope);
 
 impl Drop for LeaveOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.leave();
+        if let Some(cancelled) = self.0.take_unreceived() {
+            give_back(cancelled);
+        }
     }
 }
 

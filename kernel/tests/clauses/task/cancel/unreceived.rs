@@ -154,6 +154,116 @@ fn t11_a_cancel_that_one_scope_gave_back_is_not_lost_in_the_next() {
     assert!(task.cancelled(), "{task:?}");
 }
 
+/// Awaits both to their ends.
+async fn join<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) -> (A, B) {
+    let (mut a, mut b) = (std::pin::pin!(a), std::pin::pin!(b));
+    let (mut of_a, mut of_b) = (None, None);
+    std::future::poll_fn(|cx| {
+        if of_a.is_none()
+            && let Poll::Ready(ready) = a.as_mut().poll(cx)
+        {
+            of_a = Some(ready);
+        }
+        if of_b.is_none()
+            && let Poll::Ready(ready) = b.as_mut().poll(cx)
+        {
+            of_b = Some(ready);
+        }
+        match (&of_a, &of_b) {
+            (Some(_), Some(_)) => Poll::Ready(of_a.take().zip(of_b.take())),
+            _ => Poll::Pending,
+        }
+    })
+    .await
+    .expect("both are there")
+}
+
+//= SPEC.md#t-6
+//= type=test
+//# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then
+//# yields `Err(Cancelled)` with the message.
+#[test]
+fn t6_a_cancel_that_one_gives_back_and_another_has_is_yielded_once() {
+    type Other = fn(Task<i32>) -> Boxed<i32>;
+    let others: [(&str, Other, i32); 3] = [
+        (
+            "an awaitable that yields it",
+            |_| Box::pin(async { sleep(secs(9)).await.map(|()| 0) }),
+            0,
+        ),
+        ("a task that it is handed on to", |task| Box::pin(task), 1),
+        (
+            "a scope that has it too",
+            |_| Box::pin(timeout(secs(20), async { sleep(secs(9)).await.map(|()| 0) })),
+            0,
+        ),
+    ];
+    for (name, other, handed_on) in others {
+        let event_loop = virtual_loop();
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let awaited = with_itself(&event_loop, |me| async move {
+            let _cancelled = sleep(secs(9)).await;
+            Ok(i32::try_from(me.cancelling())?)
+        });
+        let beside = other(awaited.clone());
+        let task = event_loop
+            .create_task(async move {
+                let gives_back = timeout(secs(9), async { Ok(receiver.await?) });
+                let (value, seen) = join(gives_back, beside).await;
+                Ok((
+                    value?,
+                    seen.is_err_and(|seen| seen.is_cancelled()),
+                    sleep(secs(1)).await.is_ok(),
+                ))
+            })
+            .unwrap();
+        turns(&event_loop, 1);
+        sender.send(3).unwrap();
+        task.cancel();
+        run_dry(&event_loop);
+        assert_eq!(task.result().unwrap(), (3, handed_on == 0, true), "{name}");
+        assert_eq!(awaited.result().unwrap(), handed_on, "{name}");
+    }
+}
+
+//= SPEC.md#t-11
+//= type=test
+//# A cancel that nobody received before the coroutine returned a value MUST make the task
+//# cancelled; if it returned an exception the exception stands.
+#[test]
+fn t11_that_an_earlier_cancel_was_handed_on_does_not_stand_for_a_later_one() {
+    let event_loop = virtual_loop();
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let awaited = event_loop
+        .create_task(async {
+            assert!(sleep(secs(9)).await.is_err());
+            sleep(secs(1)).await.map(|()| 4)
+        })
+        .unwrap();
+    let beside = awaited.clone();
+    let task = event_loop
+        .create_task(async move {
+            let receives = async {
+                assert!(sleep(secs(9)).await.is_err());
+                timeout(secs(9), async { Ok(receiver.await?) }).await
+            };
+            let (value, of_task) = join(receives, beside).await;
+            Ok(value? + of_task?)
+        })
+        .unwrap();
+    turns(&event_loop, 1);
+    task.cancel();
+    // When the other task is done and nobody has heard of it yet.
+    let victim = task.clone();
+    awaited.add_done_callback(move |_| {
+        sender.send(3).unwrap();
+        assert!(victim.cancel());
+    });
+    run_dry(&event_loop);
+    assert_eq!(awaited.result().unwrap(), 4);
+    assert!(task.cancelled(), "{task:?}");
+}
+
 //= SPEC.md#t-12
 //= type=test
 //# `uncancel` MUST lower `cancelling`, not below zero, and at zero MUST withdraw a cancel that was
