@@ -92,6 +92,19 @@ impl Life {
         }
     }
 
+    /// A cancel of its submission is asked for: a callback that runs meanwhile may find that it has not been told.
+    /// What to do when the call has returned.
+    pub(crate) fn cancel_begins(&self, certain: bool) -> impl FnOnce(&Life) + use<> {
+        let uncertain_before = self.owed.get() == Owed::Maybe;
+        self.cancel_requested(false);
+        move |life| {
+            let stands = life.owed.get() == Owed::Maybe && !uncertain_before;
+            if certain && stands && !life.uncancelled.get() {
+                life.owed.set(Owed::Yes);
+            }
+        }
+    }
+
     /// A cancel is taken back, of which there may have been none; so many are left.
     pub(crate) fn cancel_taken_back(&self, before: usize, left: usize) {
         if self.may_start() {

@@ -84,11 +84,21 @@ pub fn committed(target: &str) -> io::Result<BTreeMap<String, Vec<u8>>> {
     Ok(inputs)
 }
 
+/// A fuzzer runs its inputs on a process's first thread, and programs may nest deeply.
+const STACK: usize = 8 << 20;
+
 /// Carries out every committed input of the [targets that can be](targets_here); how many there were.
 ///
 /// # Errors
-/// Each input that does not hold, with what it violates; corpora that are missing.
+/// Each input that does not hold, with what it violates; corpora that are missing; a thread that cannot be
+/// started, or that panicked.
 pub fn replay() -> Result<usize, Vec<String>> {
+    let thread = std::thread::Builder::new().stack_size(STACK).spawn(replay_here);
+    let thread = thread.map_err(|error| vec![format!("no thread to replay on: {error}")])?;
+    thread.join().unwrap_or_else(|_| Err(vec!["an input panicked".to_owned()]))
+}
+
+fn replay_here() -> Result<usize, Vec<String>> {
     let (mut count, mut wrong) = (0, Vec::new());
     for target in targets_here() {
         let inputs = match committed(target.name) {

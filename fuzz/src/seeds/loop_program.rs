@@ -389,7 +389,7 @@ fn ends() -> Vec<Named> {
     ]
 }
 
-/// What was once wrong: each of these made the kernel break its specification.
+/// What was once wrong: each of these made the kernel break its specification, or seem to.
 fn found() -> Vec<Named> {
     vec![
         // The cancel went round for ever, and the stack overflowed.
@@ -441,6 +441,18 @@ fn found() -> Vec<Named> {
                 Op::RunUntilIdle,
                 Op::ReadTask(NEWEST),
                 Op::ReadTask(SECOND),
+            ],
+        ),
+        // The oracle's mistake: until the call returns the loop need not have been told.
+        (
+            "found_a_loop_that_runs_while_a_submission_is_cancelled",
+            vec![
+                Op::CreateFuture,
+                Op::Submit(Body::AwaitFuture(NEWEST)),
+                Op::OnSubmissionDone(NEWEST, Then::OnDrop(Box::new(Op::RunUntilIdle))),
+                Op::RunUntilIdle,
+                Op::CancelSubmission(NEWEST),
+                Op::RunUntilIdle,
             ],
         ),
         // The first timeout gave the cancel back, and noted that it had been received; the second one lost it.

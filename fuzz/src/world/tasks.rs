@@ -251,14 +251,17 @@ impl World {
     pub(super) fn cancel_submission(&self, of: Pick) {
         let Some(known) = self.pick(&self.submissions, of) else { return };
         let (done, cancelled) = (known.future.done(), known.future.cancelled());
-        if !done {
-            let life = self.life(known.life);
+        let life = self.life(known.life);
+        let returned = (!done).then(|| {
+            known.cancelled.set(true);
             // Its own step that is under way need not hear of it yet.
             let this = current_task().map(|task| task.id());
-            life.cancel_requested(this.is_none() || this != life.task.get());
-            known.cancelled.set(true);
-        }
+            life.cancel_begins(this.is_none() || this != life.task.get())
+        });
         let succeeded = known.future.cancel();
+        if let Some(returned) = returned {
+            returned(&life);
+        }
         if succeeded != (!done || cancelled) {
             self.violated(format!("cancelling a submission returned {succeeded} (F-2, F-3)"));
         }

@@ -139,6 +139,20 @@ pub fn merge(program: &Path, into: &Path, corpora: &[&Path]) -> io::Result<()> {
     run(command)
 }
 
+/// The same with the fewest inputs that reach each edge, however often: small enough to be committed.
+///
+/// # Errors
+/// The fuzzer cannot be run, or it fails.
+pub fn cover(program: &Path, into: &Path, corpora: &[&Path]) -> io::Result<()> {
+    std::fs::create_dir_all(into)?;
+    let mut command = Command::new(program);
+    command
+        .args(["-set_cover_merge=1", "-use_counters=0", LONGEST, PATIENCE])
+        .arg(into)
+        .args(corpora);
+    run(command)
+}
+
 /// Makes an input that kills the fuzzer as small as `time` allows; the file of the small one.
 ///
 /// # Errors

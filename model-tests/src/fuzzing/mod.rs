@@ -6,7 +6,9 @@ mod build;
 mod fuzzer;
 
 pub use build::{Flavour, arguments, build, host};
-pub use fuzzer::{Fuzzed, Limits, Status, executions, fuzz, fuzzer_arguments, merge, minimize};
+pub use fuzzer::{
+    Fuzzed, Limits, Status, cover, executions, fuzz, fuzzer_arguments, merge, minimize,
+};
 
 /// A fuzz target.
 #[derive(Clone, Copy, Debug)]

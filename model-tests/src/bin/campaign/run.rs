@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use loopgate_model_tests::fuzzing::{
-    Flavour, Fuzzed, Limits, Status, Target, build, fuzz, merge, minimize,
+    Flavour, Fuzzed, Limits, Status, Target, build, cover, fuzz, merge, minimize,
 };
 
-use crate::crash::Crash;
+use crate::crash::{Crash, replayer};
 use crate::options::{self, Options};
 use crate::{reach, report};
 
@@ -97,8 +97,10 @@ fn run(options: &Options) -> io::Result<bool> {
     let outcomes = fuzz_all(&places, options, &programs)?;
     let reached = reach.map(|reach| reach.measure(&places, &options.targets)).transpose()?;
     if options.keep {
-        for target in options.targets.iter().filter(|target| !target.canary) {
-            println!("{}: {} inputs are new in its corpus", target.name, keep(&places, target)?);
+        let all = options.targets.iter().zip(&programs);
+        for (target, program) in all.filter(|(target, _)| !target.canary) {
+            let kept = keep(&places, target, program)?;
+            println!("{}: {kept} inputs are new in its corpus", target.name);
         }
     }
     let page = places.folder.join("report.html");
@@ -252,14 +254,31 @@ fn shrink(program: &Path, corpus: &Path, committed: &Path) -> io::Result<()> {
     fs::rename(&small, corpus)
 }
 
-/// Copies what was found to the committed corpus, each under a name in words; how many there were.
-fn keep(places: &Places, target: &Target) -> io::Result<usize> {
-    let mut count = 0;
-    for entry in fs::read_dir(places.corpus(target))? {
+/// Adds to the committed corpus the fewest found inputs that reach what it does not, each under a name in words;
+/// how many there were.
+fn keep(places: &Places, target: &Target, program: &Path) -> io::Result<usize> {
+    let (committed, chosen) =
+        (places.committed(target), places.corpus(target).with_extension("kept"));
+    let _ = fs::remove_dir_all(&chosen);
+    fs::create_dir_all(&chosen)?;
+    for entry in fs::read_dir(&committed)? {
         let path = entry?.path();
-        let name = reach::name(places, target, &path)?;
-        fs::copy(&path, places.committed(target).join(name))?;
-        count += 1;
+        fs::copy(&path, chosen.join(path.file_name().unwrap_or_default()))?;
+    }
+    cover(program, &chosen, &[&places.corpus(target)])?;
+    let rewriter = replayer(places, target)?;
+    let mut count = 0;
+    for entry in fs::read_dir(&chosen)? {
+        let path = entry?.path();
+        if committed.join(path.file_name().unwrap_or_default()).exists() {
+            continue;
+        }
+        // As it is encoded, so that a change of the alphabet is noticed.
+        let rewritten = Command::new(&rewriter).arg("--rewrite").arg(&path).output()?;
+        if rewritten.status.success() && path.exists() {
+            fs::copy(&path, committed.join(reach::name(places, target, &path)?))?;
+            count += 1;
+        }
     }
     Ok(count)
 }
