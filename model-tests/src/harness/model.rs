@@ -27,7 +27,8 @@ pub struct Model {
     /// How many interleavings are drawn at random, where there are too many to explore: for shuttle and
     /// real threads alone. Zero means that all are explored.
     pub drawn: usize,
-    /// Whether it is about loom itself, or about weak memory, so that shuttle sees something else.
+    /// Whether shuttle is not asked: it is about loom itself, or about weak memory, so that shuttle sees something
+    /// else; or it has too many interleavings to be explored without a bound, which shuttle has not.
     pub only_loom: bool,
     /// In how many places of an execution the answer to a question may be the unusual one, in the quick
     /// class.

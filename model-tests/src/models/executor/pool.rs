@@ -116,6 +116,30 @@ pub(in crate::models) static MODELS: &[Model] = &[
         ..Model::DEFAULTS
     },
     Model {
+        name: "e2_worker_woken_in_vain_waits_again",
+        clauses: &["E-2"],
+        question: "Is an idle worker woken for work after another had taken what it was woken for?",
+        threads: 3,
+        environment: NO_SPURIOUS,
+        bound: Some(2),
+        only_loom: true,
+        outcomes: &["all done"],
+        spec: Spec::allows(
+            &[programs::woken_in_vain],
+            &[(
+                "all done",
+                "ok; ok; ok; value 1; value 2; ok; value 3; ok; value 4; ok | value 1 | ok |  | ",
+            )],
+        ),
+        body: || woken_in_vain(2),
+        controls: &[Control {
+            name: "the limit is one worker",
+            change: Change::Body(|| woken_in_vain(1)),
+            fails_with: "deadlock",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
         name: "e5_two_shutdowns_wait",
         clauses: &["E-5"],
         question: "Do two threads that shut a pool down both return only after its work?",
@@ -298,6 +322,13 @@ fn two_workers(limit: usize) -> Outcome {
     // Its worker is idle after this, or about to be.
     let before = pool.submit(|| Ok::<u32, _>(0)).expect("the pool is open");
     before.result().expect("a value");
+    both_at_work(&pool);
+    pool.shutdown(true, false).expect("not a worker");
+    "both done".into()
+}
+
+/// Work that needs two workers at once.
+fn both_at_work(pool: &ThreadPoolExecutor) {
     let (tell, told) = concurrent::promise::<u32>();
     let first = pool.submit(move || Ok(told.result()?)).expect("the pool is open");
     let second = pool.submit(move || {
@@ -306,8 +337,22 @@ fn two_workers(limit: usize) -> Outcome {
     });
     assert_eq!(first.result().expect("a value"), 1);
     assert_eq!(second.expect("the pool is open").result().expect("a value"), 2);
+}
+
+//= SPEC.md#e-2
+//= type=test
+//# Work MUST start in the order of submission, and a worker MUST be started only when none is idle
+//# and the limit is not reached.
+fn woken_in_vain(limit: usize) -> Outcome {
+    let pool = pool_of(limit);
+    both_at_work(&pool);
+    // One of the two may be idle and be woken for the first of these, and the other be faster.
+    for value in [3, 4] {
+        let work = pool.submit(move || Ok::<u32, _>(value)).expect("the pool is open");
+        assert_eq!(work.result().expect("a value"), value);
+    }
     pool.shutdown(true, false).expect("not a worker");
-    "both done".into()
+    "all done".into()
 }
 
 //= SPEC.md#e-5

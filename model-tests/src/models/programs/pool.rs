@@ -77,6 +77,27 @@ pub(in crate::models) fn two_workers() -> Program {
     .work(list![set_result(3), Op::Return(2)])
 }
 
+/// What the second tells the first is future 4.
+pub(in crate::models) fn woken_in_vain() -> Program {
+    program([list![
+        pool(2),
+        Op::NewPromise(4),
+        submit_work(0),
+        submit_work(1),
+        result(0),
+        result(1),
+        submit_work(2),
+        result(2),
+        submit_work(3),
+        result(3),
+        shutdown(),
+    ]])
+    .work(list![result(4), Op::Return(1)])
+    .work(list![set_result(4), Op::Return(2)])
+    .work(list![Op::Return(3)])
+    .work(list![Op::Return(4)])
+}
+
 pub(in crate::models) fn two_shutdowns() -> Program {
     program([
         list![pool(1), submit_work(0), Op::Start(1), shutdown(), is(Query::Done, 0), Op::Join(1)],

@@ -251,14 +251,14 @@ fn t11_that_an_earlier_cancel_was_handed_on_does_not_stand_for_a_later_one() {
             Ok(value? + of_task?)
         })
         .unwrap();
-    turns(&event_loop, 1);
-    task.cancel();
-    // When the other task is done and nobody has heard of it yet.
+    // When the other task is done, and before the one that awaits it hears of that.
     let victim = task.clone();
     awaited.add_done_callback(move |_| {
         sender.send(3).unwrap();
         assert!(victim.cancel());
     });
+    turns(&event_loop, 1);
+    task.cancel();
     run_dry(&event_loop);
     assert_eq!(awaited.result().unwrap(), 4);
     assert!(task.cancelled(), "{task:?}");
