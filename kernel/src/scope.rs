@@ -184,6 +184,8 @@ impl Scope {
             self.waker.replace(Some(cx.waker().clone()));
             let polled = self.poll_inside(future.as_mut(), cx);
             match polled {
+                // Given back only when this scope no longer counts as having it, and not noted as received: the
+                // next await of this very step may have to take it.
                 Poll::Ready(_) => match self.take_unreceived() {
                     Some(cancelled) => {
                         suspension.end();

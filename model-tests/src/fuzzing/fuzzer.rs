@@ -133,10 +133,7 @@ fn status(line: &str) -> Option<Status> {
 /// # Errors
 /// The fuzzer cannot be run, or it fails.
 pub fn merge(program: &Path, into: &Path, corpora: &[&Path]) -> io::Result<()> {
-    std::fs::create_dir_all(into)?;
-    let mut command = Command::new(program);
-    command.args(["-merge=1", LONGEST, PATIENCE]).arg(into).args(corpora);
-    run(command)
+    merge_by(&["-merge=1"], program, into, corpora)
 }
 
 /// The same with the fewest inputs that reach each edge, however often: small enough to be committed.
@@ -144,12 +141,13 @@ pub fn merge(program: &Path, into: &Path, corpora: &[&Path]) -> io::Result<()> {
 /// # Errors
 /// The fuzzer cannot be run, or it fails.
 pub fn cover(program: &Path, into: &Path, corpora: &[&Path]) -> io::Result<()> {
+    merge_by(&["-set_cover_merge=1", "-use_counters=0"], program, into, corpora)
+}
+
+fn merge_by(how: &[&str], program: &Path, into: &Path, corpora: &[&Path]) -> io::Result<()> {
     std::fs::create_dir_all(into)?;
     let mut command = Command::new(program);
-    command
-        .args(["-set_cover_merge=1", "-use_counters=0", LONGEST, PATIENCE])
-        .arg(into)
-        .args(corpora);
+    command.args(how).args([LONGEST, PATIENCE]).arg(into).args(corpora);
     run(command)
 }
 

@@ -103,6 +103,18 @@ fn result(limit: Limit) -> Op {
 
 const TURN: Op = Op::RunOnce { on: 0, sleep: Sleep::Zero };
 
+/// A loop with one task: that is begun, meanwhile another thread does something, and this too is done; then the
+/// task has its end, which is logged.
+fn with_a_task(meanwhile: Vec<Op>) -> Vec<Op> {
+    let task = Op::CreateTask { on: 0, coroutine: 0, task: 0 };
+    let mut owner = vec![Op::NewLoop(0), task, Op::Start(1)];
+    owner.extend(meanwhile);
+    owner.push(Op::Join(1));
+    owner.extend(vec![TURN; 3]);
+    owner.push(Op::ResultLocal(Local::Task(0)));
+    owner
+}
+
 /// Every property, in the order of the chapters.
 pub static PROPERTIES: &[Property] = &[
     Property {
@@ -477,17 +489,7 @@ pub static PROPERTIES: &[Property] = &[
         name: "a cancel that nobody received outlives every scope",
         clauses: &["T-11", "O-2"],
         program: || {
-            let mut owner = vec![
-                Op::NewLoop(0),
-                Op::CreateTask { on: 0, coroutine: 0, task: 0 },
-                Op::Start(1),
-                TURN,
-                Op::CancelLocal(Local::Task(0)),
-            ];
-            owner.extend(vec![TURN; 3]);
-            owner.push(Op::Join(1));
-            owner.extend(vec![TURN; 3]);
-            owner.push(Op::ResultLocal(Local::Task(0)));
+            let owner = with_a_task(vec![TURN, Op::CancelLocal(Local::Task(0)), TURN, TURN, TURN]);
             // What it awaits first may be ready when the cancel comes, and nothing after it awaits.
             let first = vec![Stmt::Await(Awaited::Foreign(0))];
             let scope = |body| Stmt::Timeout { after: 9, body };
@@ -529,17 +531,7 @@ pub static PROPERTIES: &[Property] = &[
         name: "a foreign cancel wins over an expiry",
         clauses: &["O-1", "O-2"],
         program: || {
-            let mut owner = vec![
-                Op::NewLoop(0),
-                Op::CreateTask { on: 0, coroutine: 0, task: 0 },
-                Op::Start(1),
-                TURN,
-                Op::Busy { on: 0, units: 3 },
-            ];
-            owner.extend(vec![TURN; 3]);
-            owner.push(Op::Join(1));
-            owner.extend(vec![TURN; 3]);
-            owner.push(Op::ResultLocal(Local::Task(0)));
+            let owner = with_a_task(vec![TURN, Op::Busy { on: 0, units: 3 }, TURN, TURN, TURN]);
             let body = vec![Stmt::Await(Awaited::Sleep(9))];
             Program::of("a cancel beside an expiry", vec![owner, vec![post(0)]])
                 .with_callbacks(vec![vec![Op::CancelLocal(Local::Task(0))]])

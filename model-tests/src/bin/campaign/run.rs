@@ -240,18 +240,24 @@ fn shrink(program: &Path, corpus: &Path, committed: &Path) -> io::Result<()> {
     let small = corpus.with_extension("small");
     let _ = fs::remove_dir_all(&small);
     // What is there already need not be kept twice: it goes in first and is taken out again.
-    fs::create_dir_all(&small)?;
-    let mut there = Vec::new();
-    for entry in fs::read_dir(committed)? {
-        let path = entry?.path();
-        let copy = small.join(path.file_name().unwrap_or_default());
-        fs::copy(&path, &copy)?;
-        there.push(copy);
-    }
+    let there = copy_inputs(committed, &small)?;
     merge(program, &small, &[corpus])?;
     there.into_iter().try_for_each(fs::remove_file)?;
     fs::remove_dir_all(corpus)?;
     fs::rename(&small, corpus)
+}
+
+/// Copies every file of a folder into a new one; the copies.
+fn copy_inputs(from: &Path, into: &Path) -> io::Result<Vec<PathBuf>> {
+    fs::create_dir_all(into)?;
+    let mut copies = Vec::new();
+    for entry in fs::read_dir(from)? {
+        let path = entry?.path();
+        let copy = into.join(path.file_name().unwrap_or_default());
+        fs::copy(&path, &copy)?;
+        copies.push(copy);
+    }
+    Ok(copies)
 }
 
 /// Adds to the committed corpus the fewest found inputs that reach what it does not, each under a name in words;
@@ -260,17 +266,13 @@ fn keep(places: &Places, target: &Target, program: &Path) -> io::Result<usize> {
     let (committed, chosen) =
         (places.committed(target), places.corpus(target).with_extension("kept"));
     let _ = fs::remove_dir_all(&chosen);
-    fs::create_dir_all(&chosen)?;
-    for entry in fs::read_dir(&committed)? {
-        let path = entry?.path();
-        fs::copy(&path, chosen.join(path.file_name().unwrap_or_default()))?;
-    }
+    let there = copy_inputs(&committed, &chosen)?;
     cover(program, &chosen, &[&places.corpus(target)])?;
     let rewriter = replayer(places, target)?;
     let mut count = 0;
     for entry in fs::read_dir(&chosen)? {
         let path = entry?.path();
-        if committed.join(path.file_name().unwrap_or_default()).exists() {
+        if there.contains(&path) {
             continue;
         }
         // As it is encoded, so that a change of the alphabet is noticed.
