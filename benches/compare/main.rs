@@ -13,6 +13,7 @@
 //! ```text
 //! --plots DIR    draws into that folder, seen from the top of the checkout: round trips as histograms,
 //!                cost over N, producers over throughput
+//! --system-calls bytes of wakes and system calls of W2; needs Linux, its tracepoints and the right to them
 //! --sizes        W9 of a program: builds the least one on each loop
 //! --models       W10: runs the quick class by `cargo models`, which takes minutes
 //! --rounds N     so many rounds

@@ -17,6 +17,8 @@ pub(crate) struct Request {
     rounds: Option<usize>,
     /// The folder for them.
     pub(crate) plots: Option<PathBuf>,
+    /// W2's wakes and system calls too.
+    pub(crate) system_calls: bool,
     /// W10 too.
     pub(crate) models: bool,
     /// W9 of a program too.
@@ -31,6 +33,11 @@ impl Request {
 
     pub(crate) fn wants(&self, row: &Row) -> bool {
         self.filter.as_ref().is_none_or(|filter| row.name().contains(filter.as_str()))
+    }
+
+    /// Figures that are there on request alone.
+    pub(crate) fn wants_more(&self) -> bool {
+        self.system_calls || self.models || self.sizes
     }
 
     pub(crate) fn wants_competitor(&self, name: &str) -> bool {
@@ -64,6 +71,7 @@ fn parse(given: Vec<String>) -> Result<Request, String> {
             "--quick" => quick = true,
             "--rounds" => request.rounds = Some(number(&value("a number")?)?),
             "--plots" => request.plots = Some(value("a folder")?.into()),
+            "--system-calls" => request.system_calls = true,
             "--models" => request.models = true,
             "--sizes" => request.sizes = true,
             "--only" => request.only = Some(value("the name of a competitor")?),

@@ -36,18 +36,19 @@ pub(crate) fn main() {
     let mut measured = Vec::new();
     let mut rows = rows::all(request.extent, &runtimes);
     rows.retain(|row| request.wants(row));
-    if rows.is_empty() && !request.models && !request.sizes {
-        refuse("no row has that in its name; `--sizes` and `--models` add some");
+    if rows.is_empty() && !request.wants_more() {
+        refuse("no row has that in its name; `--sizes`, `--models` and `--system-calls` add some");
     }
+    // The first of all: whose system calls are counted is settled before threads that outlive their row.
+    let (requested, about) = on_request::rows(&request);
+    notes.extend(about);
     for mut row in rows {
         row.competitors.retain(|competitor| request.wants_competitor(competitor.name));
         eprintln!("{:>4} s  {}", start.elapsed().as_secs(), row.name());
         let samples = measure(&row, request.rounds(&row));
         measured.push(Measured { row, samples });
     }
-    let (rows, about) = on_request::rows(&request);
-    measured.extend(rows.into_iter().map(|row| Measured { samples: measure(&row, 1), row }));
-    notes.extend(about);
+    measured.extend(requested.into_iter().map(|row| Measured { samples: measure(&row, 1), row }));
     if request.extent == Extent::Smoke {
         println!("Success: {} rows\n{}", measured.len(), notes.join("\n"));
     } else {

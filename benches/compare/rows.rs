@@ -65,10 +65,10 @@ impl Row {
         }
         let n = short(size.n);
         let what = match *workload {
-            "W2 submit" => format!("{n} from {}", size.p),
             "W3 round trip, busy" | "W5 yield" | "W5 wake self" => format!("{n}, {} tasks", size.p),
             "W4 window" => format!("{n} by {}", size.p),
             "W8 throughput" | "W8 round trip" => format!("{n}, {workers} workers"),
+            _ if workload.starts_with("W2") => format!("{n} from {}", size.p),
             _ if workload.starts_with("W10") => format!("{n} models"),
             _ => n,
         };
@@ -172,7 +172,7 @@ impl Row {
     /// Of what was measured elsewhere, and once.
     pub(crate) fn of_figures(
         workload: &'static str,
-        n: usize,
+        size: Size,
         unit: &'static str,
         figures: Vec<(&'static str, Role, f64)>,
     ) -> Row {
@@ -180,7 +180,7 @@ impl Row {
             let run = Box::new(move |_| Sample { cost, latencies: Vec::new() });
             Competitor { name, role, at_most: usize::MAX, run }
         });
-        Row { unit, ..row(workload, n, 1, competitors.collect()) }
+        Row { unit, ..row(workload, size.n, size.p, competitors.collect()) }
     }
 
     /// Python has it too. It is slow, and asked for no more operations than make a figure.

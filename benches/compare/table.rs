@@ -86,7 +86,13 @@ where
 }
 
 fn figure(value: f64) -> String {
-    if value < 100.0 { format!("{value:.1}") } else { format!("{value:.0}") }
+    if value < 1.0 {
+        format!("{value:.2}")
+    } else if value < 100.0 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.0}")
+    }
 }
 
 /// Prints it, and the notes below.
@@ -99,7 +105,7 @@ pub(crate) fn print(table: &[Measured], notes: &[String]) {
     let mut header = format!("{:<widest$} {:>9}", "workload", "loopgate");
     PEERS.iter().for_each(|peer| header.push_str(&format!(" {peer:>9}")));
     println!(
-        "\nNanoseconds an operation, or bytes (W9), or as W10 says; ratios are of the same round, [quartiles].\n"
+        "\nNanoseconds an operation, or bytes (W9), or as a row says; ratios are of the same round, [quartiles].\n"
     );
     println!("{header}  {:<30}  loopgate / limit", "best peer / loopgate");
     for measured in table {
@@ -120,7 +126,8 @@ fn print_row(measured: &Measured, widest: usize) {
             let cell = best(same).map_or(String::from("-"), Column::cell);
             line.push_str(&format!(" {cell:>9}"));
         }
-        if let Some(best) = best(peers.iter()) {
+        // Of nothing there is no ratio: a count may be zero.
+        if let Some(best) = best(peers.iter()).filter(|_| kernel.median() > 0.0) {
             let ratio = Ratio::of(best, &kernel);
             line.push_str(&format!("  {:<30}", format!("{ratio} {}", best.name)));
         }

@@ -1,7 +1,9 @@
-//! Figures that cargo has to be run for, and that take long: only when the command line asks for them.
+//! Figures that take long, or rights that not everybody has: only when the command line asks for them.
 
 mod models;
 mod sizes;
+#[cfg(target_os = "linux")]
+mod system_calls;
 
 use std::path::Path;
 use std::process::Command;
@@ -12,17 +14,28 @@ use crate::rows::Row;
 
 /// What was asked for, and what is to be said about it below the table.
 pub(crate) fn rows(request: &Request) -> (Vec<Row>, Vec<String>) {
-    type Measure = fn() -> Result<Vec<Row>, String>;
-    let all: [(bool, &str, Measure, &str); 2] = [
-        (request.sizes, "W9 minimal program", sizes::rows, "a release, stripped, no LTO"),
-        (request.models, "W10", models::rows, "the quick class; the rate is that of one process"),
+    type Measure = fn(&Request) -> Result<Vec<Row>, String>;
+    let all: [(bool, &str, Measure, &str); 3] = [
+        (
+            request.system_calls,
+            "W2 wakes",
+            system_calls::rows,
+            "beyond those of one item a producer",
+        ),
+        (request.sizes, "W9 minimal program", |_| sizes::rows(), "a release, stripped, no LTO"),
+        (
+            request.models,
+            "W10",
+            |_| models::rows(),
+            "the quick class; the rate is that of one process",
+        ),
     ];
     let (mut rows, mut notes) = (Vec::new(), Vec::new());
     // What cargo runs inherits it.
     machine::pin(Placement::Free);
     for (_, name, measure, note) in all.into_iter().filter(|(asked, ..)| *asked) {
         eprintln!("        {name}");
-        match measure() {
+        match measure(request) {
             Ok(measured) => {
                 rows.extend(measured);
                 notes.push(format!("{name}: {note}."));
@@ -35,6 +48,13 @@ pub(crate) fn rows(request: &Request) -> (Vec<Row>, Vec<String>) {
         }
     }
     (rows, notes)
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system_calls {
+    pub(crate) fn rows(_: &super::Request) -> Result<Vec<super::Row>, String> {
+        Err(String::from("only Linux counts them for us"))
+    }
 }
 
 /// The cargo that runs the benches, where folders for what it builds are seen from.

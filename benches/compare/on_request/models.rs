@@ -8,6 +8,7 @@ use std::time::Instant;
 use serde::Deserialize;
 
 use crate::rows::{Role, Row};
+use crate::sample::Size;
 
 #[derive(Deserialize)]
 struct Verdicts {
@@ -40,7 +41,12 @@ pub(crate) fn rows() -> Result<Vec<Row>, String> {
     // Models run beside one another: the rate is that of one process.
     let rate = executions as f64 / models.iter().map(|model| model.seconds).sum::<f64>();
     let row = |workload, unit, figure| {
-        Row::of_figures(workload, models.len(), unit, vec![("loopgate", Role::Kernel, figure)])
+        Row::of_figures(
+            workload,
+            Size { n: models.len(), p: 1 },
+            unit,
+            vec![("loopgate", Role::Kernel, figure)],
+        )
     };
     Ok(vec![
         row("W10 executions a second,", "executions", rate),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::rows::{Role, Row};
+use crate::sample::Size;
 
 /// The programs in `benches/minimal`, and whose they are.
 const PROGRAMS: [(&str, Role); 5] = [
@@ -19,7 +20,7 @@ const PROGRAMS: [(&str, Role); 5] = [
 pub(crate) fn rows() -> Result<Vec<Row>, String> {
     let sizes = PROGRAMS.into_iter().map(|(name, role)| Ok((name, role, size(name)?)));
     let sizes = sizes.collect::<Result<_, String>>()?;
-    Ok(vec![Row::of_figures("W9 minimal program", 1, "bytes", sizes)])
+    Ok(vec![Row::of_figures("W9 minimal program", Size { n: 1, p: 1 }, "bytes", sizes)])
 }
 
 fn size(name: &str) -> Result<f64, String> {
