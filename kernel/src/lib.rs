@@ -36,7 +36,7 @@
 #![forbid(unsafe_code)]
 
 #[cfg(not(unix))]
-compile_error!("loopgate needs a Unix: its wakeup pipe is a socket pair");
+compile_error!("loopgate needs a Unix: its loops are woken by a pipe");
 
 // Floor 0: the switch.
 mod primitives;

@@ -3,7 +3,7 @@
 //! Locks, condition variables, atomics, threads, the clock, the self-pipe and the poll all come from
 //! here and from nowhere else. A side implements the same names:
 //!
-//! * `real`: parking_lot, std's atomics, an OS socket pair, epoll or kqueue through mio, and a clock
+//! * `real`: parking_lot, std's atomics, a pipe, epoll or kqueue through mio, and a clock
 //!   that is the OS's or a virtual one shared by loops and threads;
 //! * `model` (under `cfg(loom)` and `cfg(shuttle)`): an explorer of interleavings, plus what it lacks
 //!   (timeouts that may fire at any moment, spurious wake-ups, a bounded pipe), plus cures for what

@@ -1,4 +1,4 @@
-//! The self-pipe: a non-blocking socket pair whose readability is the only message it carries.
+//! The self-pipe: a non-blocking pipe whose readability is the only message it carries.
 //!
 //! Both ends live in one object behind an `Arc`. A poster that is about to write holds a clone, so the
 //! descriptor cannot be closed and reused under it, and cannot raise SIGPIPE; the loop gives up its
@@ -6,7 +6,8 @@
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::net::UnixStream;
+
+use mio::unix::pipe::{Receiver, Sender};
 
 use super::clock::Party;
 
@@ -32,26 +33,31 @@ pub(crate) enum Drained {
 
 #[derive(Debug)]
 pub(crate) struct Pipe {
-    reader: UnixStream,
-    writer: UnixStream,
+    reader: Receiver,
+    /// None once the pipe is shut.
+    writer: parking_lot::Mutex<Option<Sender>>,
     /// The loop that sleeps on this pipe, when its clock is virtual.
     sleeper: parking_lot::Mutex<Option<Party>>,
 }
 
 impl Pipe {
     pub(crate) fn new() -> io::Result<Pipe> {
-        let (reader, writer) = UnixStream::pair()?;
-        reader.set_nonblocking(true)?;
-        writer.set_nonblocking(true)?;
-        Ok(Pipe { reader, writer, sleeper: parking_lot::Mutex::new(None) })
+        let (writer, reader) = mio::unix::pipe::new()?;
+        let (writer, sleeper) = (parking_lot::Mutex::new(Some(writer)), Default::default());
+        Ok(Pipe { reader, writer, sleeper })
     }
 
     /// Makes the pipe readable. Never blocks; retries when a signal interrupts the write.
     pub(crate) fn try_write(&self) -> io::Result<Written> {
+        self.announce();
+        self.write_byte()
+    }
+
+    /// A virtual clock has to know of a byte before it is there.
+    fn announce(&self) {
         if let Some(party) = &*self.sleeper.lock() {
             party.expect_byte();
         }
-        self.write_byte()
     }
 
     /// Ends a virtual sleep; the clock has counted the loop as running already.
@@ -61,8 +67,10 @@ impl Pipe {
     }
 
     fn write_byte(&self) -> io::Result<Written> {
+        let writer = self.writer.lock();
+        let mut writer = writer.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
         loop {
-            match (&self.writer).write(&[0]) {
+            match writer.write(&[0]) {
                 Ok(1) => return Ok(Written::Byte),
                 Ok(_) => return Err(io::ErrorKind::WriteZero.into()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -97,16 +105,23 @@ impl Pipe {
 
     /// Shuts the pipe: from now on writes fail and the reader finds end-of-file.
     pub(crate) fn break_writer(&self) {
-        // It fails only if the pipe was shut before.
-        let _ = self.writer.shutdown(std::net::Shutdown::Write);
+        *self.writer.lock() = None;
     }
 
     /// Fills the pipe until a write is refused; returns how many bytes fitted.
     #[cfg(any(test, feature = "checkers"))]
     pub(crate) fn fill(&self) -> usize {
-        std::iter::repeat_with(|| self.try_write())
-            .take_while(|written| matches!(written, Ok(Written::Byte)))
-            .count()
+        self.announce();
+        let writer = self.writer.lock();
+        let Some(mut writer) = writer.as_ref() else { return 0 };
+        let mut count = 0;
+        // By the page as long as one fits: there is room for many.
+        for piece in [&[0; 4096][..], &[0]] {
+            while let Ok(n @ 1..) = writer.write(piece) {
+                count += n;
+            }
+        }
+        count
     }
 
     /// How many bytes a drain would find. Takes them out.
