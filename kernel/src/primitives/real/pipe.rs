@@ -88,6 +88,9 @@ impl Pipe {
         loop {
             match (&self.reader).read(&mut bytes) {
                 Ok(0) => return Ok(Drained::EndOfFile),
+                // That was all of it, and what comes from now on is another edge. An end that is there
+                // already may be in this one.
+                Ok(n) if n < bytes.len() && !self.is_shut() => return Ok(Drained::Empty),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Ok(Drained::Empty);
@@ -96,6 +99,10 @@ impl Pipe {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    fn is_shut(&self) -> bool {
+        self.writer.lock().is_none()
     }
 
     /// Tells the pipe which virtual sleeper a byte wakes; `None` when nobody sleeps on it.

@@ -267,6 +267,40 @@ fn w8_end_of_file_is_reported_once_and_does_not_spin() {
 //# End-of-file on the pipe MUST be reported to the exception handler once and repaired with a new
 //# pipe, and MUST NOT make the loop spin.
 #[test]
+fn w8_end_of_file_behind_a_byte_is_found_as_well() {
+    for bytes_before_it in [1, 2_000] {
+        let event_loop = real_loop();
+        let reports = record_reports(&event_loop);
+        let (handle, ran) = (event_loop.handle(), Arc::new(AtomicUsize::new(0)));
+        let post = || {
+            let ran = Arc::clone(&ran);
+            elsewhere(|| {
+                handle
+                    .call_soon_threadsafe(move || _ = ran.fetch_add(1, Ordering::SeqCst))
+                    .unwrap();
+            });
+        };
+        if bytes_before_it > 1 {
+            assert!(fill_pipe(&event_loop) >= bytes_before_it);
+        }
+        post();
+        // The loop has not looked since: one edge is both.
+        break_pipe(&event_loop);
+        for _ in 0..2 {
+            let _turn = event_loop.run_once(Some(Duration::ZERO)).unwrap();
+        }
+        assert_eq!(reports.entries().len(), 1);
+        post();
+        let _turn = event_loop.run_once(Some(Duration::ZERO)).unwrap();
+        assert_eq!(ran.load(Ordering::SeqCst), 2, "woken through the new pipe");
+    }
+}
+
+//= SPEC.md#w-8
+//= type=test
+//# End-of-file on the pipe MUST be reported to the exception handler once and repaired with a new
+//# pipe, and MUST NOT make the loop spin.
+#[test]
 fn w8_the_next_post_wakes_through_the_new_pipe() {
     let running = LoopThread::start();
     let (reports, report) = mpsc::channel();
