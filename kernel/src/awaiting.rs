@@ -97,7 +97,7 @@ impl Suspended {
 }
 
 pub(crate) struct CancelPort {
-    id: Cell<u64>,
+    id: u64,
     loop_id: u64,
     pending: RefCell<Option<Cancelled>>,
     /// By registration; in the order in which they were offered.
@@ -132,7 +132,7 @@ thread_local! {
 impl CancelPort {
     pub(crate) fn new(loop_id: u64) -> Rc<CancelPort> {
         Rc::new(CancelPort {
-            id: Cell::new(unique_id()),
+            id: unique_id(),
             loop_id,
             pending: RefCell::new(None),
             delivered: RefCell::new(Vec::new()),
@@ -152,15 +152,15 @@ impl CancelPort {
     }
 
     pub(crate) fn id(&self) -> u64 {
-        self.id.get()
+        self.id
     }
 
-    /// Makes it another task's port, if nothing was ever suspended on it; whether it did.
-    pub(crate) fn start_over(self: &mut Rc<Self>) -> bool {
-        // A number that a suspension knows may never be another port's.
-        let untouched = Rc::get_mut(self)
-            .filter(|port| port.registered.get() == 0 && port.pending.borrow().is_none());
-        untouched.map(|port| port.id.set(unique_id())).is_some()
+    /// Whether it could as well be another task's: nothing was ever suspended on it, and it has no cancel.
+    ///
+    /// A number that a suspension knows may never be another port's.
+    #[inline]
+    pub(crate) fn is_unused(&self) -> bool {
+        self.registered.get() == 0 && self.pending.borrow().is_none()
     }
 
     /// The number of the current port.
@@ -174,11 +174,13 @@ impl CancelPort {
     }
 
     /// The same for a short look, during which no other port can be entered.
+    #[inline]
     fn with_current<R>(look: impl FnOnce(&Rc<CancelPort>) -> R) -> Option<R> {
         CURRENT.try_with(|current| current.borrow().as_ref().map(look)).ok().flatten()
     }
 
     /// Makes this the current port until the guard is dropped.
+    #[inline]
     pub(crate) fn enter(self: &Rc<Self>) -> Entered {
         Entered(CURRENT.try_with(|current| current.replace(Some(Rc::clone(self)))).ok().flatten())
     }
@@ -258,8 +260,13 @@ impl CancelPort {
         });
     }
 
+    #[inline]
     pub(crate) fn take_pending(&self) -> Option<Cancelled> {
         self.refused.set(false);
+        // Mostly there is none, and to take it would cost more than to look.
+        if self.pending.borrow().is_none() {
+            return None;
+        }
         self.pending.borrow_mut().take()
     }
 
@@ -281,17 +288,20 @@ impl CancelPort {
     }
 
     /// A step begins: everything that is polled in it can receive what there is.
+    #[inline]
     pub(crate) fn begin_step(&self) {
         self.fresh.set(false);
         self.received.set(false);
     }
 
     /// The step has ended: the cancel that nothing in it came for, though it was there from the beginning.
+    #[inline]
     pub(crate) fn take_refused(&self) -> Option<Cancelled> {
         if self.fresh.get() { None } else { self.take_unreceived() }
     }
 
     /// A cancel that was asked for and that no awaitable has received.
+    #[inline]
     pub(crate) fn take_unreceived(&self) -> Option<Cancelled> {
         if self.delivered.borrow().is_empty() {
             return self.take_pending();

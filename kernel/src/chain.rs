@@ -21,9 +21,9 @@ use crate::awaiting::{Taken, Target};
 use crate::concurrent::{ConcurrentFuture, Notice, Promise};
 use crate::core::{LoopCore, Parcel};
 use crate::exception::{Cancelled, Exception, ExceptionContext, LoopClosed, Outcome};
+use crate::executor::SubmitError;
 use crate::future::{self, Completes, Completion, LoopFuture};
 use crate::primitives::{Arc, Hold};
-use crate::ready_queue::ReadyQueue;
 use crate::table::Key;
 use crate::wakeup::Posted;
 
@@ -41,10 +41,10 @@ pub(crate) fn cancel_with_submission<T>(core: &LoopCore, submission: &Promise<T>
 }
 
 /// Copies a task's outcome to its submission.
-pub(crate) fn copy_to_submission<T>(
-    queue: &ReadyQueue,
+pub(crate) fn copy_to_submission<T: 'static>(
+    core: &LoopCore,
     outcome: Outcome<T>,
-    submission: &Promise<T>,
+    submission: Promise<T>,
     task: impl FnOnce() -> String,
 ) {
     //= SPEC.md#c-2
@@ -56,9 +56,14 @@ pub(crate) fn copy_to_submission<T>(
     //= SPEC.md#c-7
     //# A submission cancelled while its task cleans up, or swallows the cancel, MUST stay
     //# cancelled, and MUST become ended only when the task has ended.
-    let Err(Outcome::Exception(exception)) = submission.settle(outcome) else { return };
+    let (settled, release) = submission.settle_later(outcome, || core.releases.release());
+    core.releases.keep(release);
+    let Err(rejected) = settled else { return };
+    // What is dropped or called from here on is the program's.
+    core.releases.release();
+    let Outcome::Exception(exception) = rejected else { return };
     // Closing the loop is nobody's failure; a task of an open loop raised it itself.
-    if queue.is_closed() && exception.is::<LoopClosed>() {
+    if core.queue.is_closed() && exception.is::<LoopClosed>() {
         return;
     }
     //= SPEC.md#c-3
@@ -66,7 +71,7 @@ pub(crate) fn copy_to_submission<T>(
     //# to the exception handler.
     let message = "a cancelled submission raised an exception that nobody will see";
     let context = ExceptionContext::new(message, Some(exception));
-    queue.handler().report(&context.in_task(&task()));
+    core.queue.handler().report(&context.in_task(&task()));
 }
 
 /// A loop future of a concurrent future's outcome.
@@ -77,26 +82,32 @@ pub(crate) fn concurrent_to_loop<T: Clone + Send + 'static>(
     source: ConcurrentFuture<T>,
     hold: Hold,
 ) -> Result<LoopFuture<T>, LoopClosed> {
-    let wrapped = Rc::new(Wrapped {
-        completion: Completion::new(&core.queue),
-        source: Cell::new(Some(source.clone())),
-        core: Rc::downgrade(core),
-        parcel: Cell::new(None),
-    });
-    let parcel = core.keep_parcel(Rc::clone(&wrapped) as Rc<dyn Parcel>)?;
-    wrapped.parcel.set(Some(parcel));
-    //= SPEC.md#c-9
-    //# The outcome of a concurrent future MUST reach its loop future through the loop's queue, even
-    //# if it was done when it was wrapped.
-    //= SPEC.md#c-12
-    //# A source that ends after the loop closed MUST be ignored without an error.
-    source.add_notice(Notice {
-        gate: Arc::clone(core.gate()),
-        of: Posted::Parcel(parcel),
-        only_of_cancel: false,
-        hold: Some(hold),
-    });
+    let (wrapped, notice) = Wrapped::new(core, hold)?;
+    wrapped.source.set(Some(source.clone()));
+    source.add_notice(notice);
     Ok(LoopFuture::of(wrapped))
+}
+
+/// The same for work that `hand_over` hands to whoever does it, with the notice of its end.
+pub(crate) fn work_to_loop<T: Clone + Send + 'static>(
+    core: &Rc<LoopCore>,
+    hold: Hold,
+    hand_over: impl FnOnce(Notice) -> Result<ConcurrentFuture<T>, SubmitError>,
+) -> Result<LoopFuture<T>, SubmitError> {
+    let (wrapped, notice) =
+        Wrapped::new(core, hold).map_err(|LoopClosed| SubmitError::LoopClosed)?;
+    match hand_over(notice) {
+        // An executor is the program's, and may have closed the loop.
+        Ok(source) if !core.queue.is_closed() => {
+            wrapped.source.set(Some(source));
+            Ok(LoopFuture::of(wrapped))
+        }
+        Ok(_) => Err(SubmitError::LoopClosed),
+        Err(refused) => {
+            wrapped.forget();
+            Err(refused)
+        }
+    }
 }
 
 /// A loop future that is completed by a concurrent one.
@@ -106,6 +117,40 @@ struct Wrapped<T> {
     source: Cell<Option<ConcurrentFuture<T>>>,
     core: Weak<LoopCore>,
     parcel: Cell<Option<Key>>,
+}
+
+impl<T: Clone + Send + 'static> Wrapped<T> {
+    /// Without a source yet; and what its source must tell the loop.
+    fn new(core: &Rc<LoopCore>, hold: Hold) -> Result<(Rc<Wrapped<T>>, Notice), LoopClosed> {
+        let wrapped = Rc::new(Wrapped {
+            completion: Completion::new(&core.queue),
+            source: Cell::new(None),
+            core: Rc::downgrade(core),
+            parcel: Cell::new(None),
+        });
+        let parcel = core.keep_parcel(Rc::clone(&wrapped) as Rc<dyn Parcel>)?;
+        wrapped.parcel.set(Some(parcel));
+        //= SPEC.md#c-9
+        //# The outcome of a concurrent future MUST reach its loop future through the loop's queue, even
+        //# if it was done when it was wrapped.
+        //= SPEC.md#c-12
+        //# A source that ends after the loop closed MUST be ignored without an error.
+        let notice = Notice {
+            gate: Arc::clone(core.gate()),
+            of: Posted::Parcel(parcel),
+            only_of_cancel: false,
+            hold: Some(hold),
+        };
+        Ok((wrapped, notice))
+    }
+
+    /// Its outcome is not waited for any more.
+    fn forget(&self) {
+        if let (Some(key), Some(core)) = (self.parcel.take(), self.core.upgrade()) {
+            let parcel = core.parcels.borrow_mut().remove(key);
+            drop(parcel);
+        }
+    }
 }
 
 impl<T: Clone + Send + 'static> Completes<T> for Wrapped<T> {
@@ -120,10 +165,7 @@ impl<T: Clone + Send + 'static> Completes<T> for Wrapped<T> {
         if let Some(source) = self.source.take() {
             source.cancel();
         }
-        if let (Some(key), Some(core)) = (self.parcel.take(), self.core.upgrade()) {
-            let parcel = core.parcels.borrow_mut().remove(key);
-            drop(parcel);
-        }
+        self.forget();
     }
 }
 

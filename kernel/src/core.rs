@@ -14,14 +14,24 @@ use crate::exception::{Exception, LoopClosed};
 use crate::executor::{Executor, ThreadPoolExecutor};
 use crate::primitives::{Arc, Clock, Pipe, Poller, thread_local};
 use crate::ready_queue::ReadyQueue;
+use crate::releases::Releases;
 use crate::table::{Key, Table};
 use crate::waker::TaskWaker;
 use crate::wakeup::Gate;
 
+/// Who had a task step.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The loop's own thread.
+    Queued,
+    /// Another one.
+    Posted,
+}
+
 /// A task, whatever it yields.
 pub(crate) trait AnyTask {
     /// Polls the coroutine once; never unwinds.
-    fn step(self: Rc<Self>);
+    fn step(self: Rc<Self>, origin: Origin);
     /// Its submission was cancelled: as a cancel, but once only.
     fn cancel_for_submission(&self);
     /// The loop is gone, or the factory misused it: drops the coroutine and fails the task.
@@ -99,6 +109,8 @@ pub(crate) struct LoopCore {
     pub(crate) running: Cell<bool>,
     /// The run is to end after this batch.
     pub(crate) stopping: Cell<bool>,
+    /// Who waits for what was just copied.
+    pub(crate) releases: Releases,
 }
 
 thread_local! {
@@ -128,6 +140,7 @@ impl LoopCore {
             asleep: Cell::new(true),
             running: Cell::new(false),
             stopping: Cell::new(false),
+            releases: Releases::default(),
         }))
     }
 
@@ -146,6 +159,7 @@ impl LoopCore {
     }
 
     /// The same for a short look, during which the loop can be neither entered nor left.
+    #[inline]
     pub(crate) fn with_current<R>(look: impl FnOnce(&Rc<LoopCore>) -> R) -> Option<R> {
         CURRENT.try_with(|current| current.borrow().as_ref().map(look)).ok().flatten()
     }

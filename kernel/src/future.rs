@@ -25,8 +25,7 @@ use crate::exception::{
     BrokenPromise, Cancelled, Exception, ExceptionContext, InvalidState, LoopClosed, Outcome,
     ResultError, shield_from_panic,
 };
-use crate::handle::LocalCall;
-use crate::ready_queue::{Entry, ReadyQueue};
+use crate::ready_queue::ReadyQueue;
 
 type Callback<T> = Box<dyn FnOnce(&LoopFuture<T>)>;
 
@@ -150,6 +149,11 @@ impl<T> Completion<T> {
         matches!(self.state.borrow().outcome, Some(Outcome::Cancelled(_)))
     }
 
+    /// The outcome of a future that nobody will look at any more.
+    pub(crate) fn take_outcome(&mut self) -> Option<Outcome<T>> {
+        self.state.get_mut().outcome.take()
+    }
+
     /// Nobody needs to be told if the outcome is an exception.
     pub(crate) fn mark_retrieved(&self) {
         self.state.borrow_mut().retrieved = true;
@@ -164,7 +168,12 @@ impl<T: Clone + 'static> Completion<T> {
     //# Callbacks and awaiters of one loop future MUST be served in the order in which they came.
     /// Queues everybody who waits, in the order in which they came; callbacks get a `handle` each.
     pub(crate) fn announce(&self, handle: impl Fn() -> LoopFuture<T>) {
-        let listeners = std::mem::take(&mut self.state.borrow_mut().listeners);
+        let mut state = self.state.borrow_mut();
+        if state.listeners.is_empty() {
+            return;
+        }
+        let listeners = std::mem::take(&mut state.listeners);
+        drop(state);
         for listener in listeners {
             match listener {
                 Listener::Callback(callback) => self.queue_callback(handle(), callback),
@@ -176,7 +185,7 @@ impl<T: Clone + 'static> Completion<T> {
     }
 
     fn queue_callback(&self, future: LoopFuture<T>, callback: Callback<T>) {
-        self.queue.push(Entry::Call(LocalCall::erased(move || callback(&future))));
+        let _closed = self.queue.call_soon(move || callback(&future));
     }
 
     /// The outcome of a done future, for somebody who will report it.

@@ -6,15 +6,19 @@
 //! * *begun*: it was called, or is being called; cancel changes nothing and says so;
 //! * *cancelled*: it was dropped unrun; running it does nothing.
 //!
-//! The one move out of *pending* is the linearization point of both `run` and `cancel`: a `RefCell` for
-//! callbacks of the loop thread, a mutex for those that any thread may cancel. The callback is called
-//! and dropped with neither held, so cancel never waits for it.
+//! The one move out of *pending* is the linearization point of both `run` and `cancel`: a cell for callbacks
+//! of the loop thread, a mutex for those that any thread may cancel. The callback is called and dropped
+//! with neither held, so cancel never waits for it.
+//!
+//! What `call_soon` is given shares its allocation with others (`strip`). Timers, which stay for longer, and what
+//! other threads post have one each.
 
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
 use crate::primitives::{Arc, Checked, Mutex, Time, checked_mutex};
+use crate::strip::Place;
 
 enum Slot<F> {
     Pending(F),
@@ -57,7 +61,7 @@ pub(crate) trait Call {
     fn cancelled(&self) -> bool;
 }
 
-/// A callback that only the loop thread touches.
+/// A timer's callback that only the loop thread touches.
 pub(crate) struct LocalCall<F>(RefCell<Slot<F>>);
 
 impl<F: FnOnce() + 'static> LocalCall<F> {
@@ -134,7 +138,7 @@ impl<F: FnOnce()> Call for SharedCall<F> {
 /// # Ok::<(), loopgate::Exception>(())
 /// ```
 #[derive(Clone)]
-pub struct Handle(pub(crate) Rc<dyn Call>);
+pub struct Handle(pub(crate) Place);
 
 impl Handle {
     //= SPEC.md#h-3

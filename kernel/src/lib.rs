@@ -47,6 +47,8 @@ mod exception;
 mod future;
 mod handle;
 mod ready_queue;
+mod releases;
+mod strip;
 mod table;
 mod timers;
 mod wakeup;

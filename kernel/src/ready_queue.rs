@@ -12,8 +12,9 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::exception::{ExceptionContext, HandlerSlot, LoopClosed, shield_from_panic};
-use crate::handle::{Call, LocalCall};
-use crate::primitives::{Arc, AtomicBool, Clock, Ordering, Time};
+use crate::handle::Call;
+use crate::primitives::{Arc, Clock, Time};
+use crate::strip::{Place, Strips};
 use crate::table::Key;
 use crate::timers::{TimerCall, Timers};
 use crate::wakeup::{Gate, Posted};
@@ -21,7 +22,9 @@ use crate::wakeup::{Gate, Posted};
 /// One thing for the loop to do. Small, for it is moved in and out: what is large is boxed.
 pub(crate) enum Entry {
     /// Call a callback of the loop thread.
-    Call(Rc<dyn Call>),
+    Call(Place),
+    /// Call that of a timer which the loop thread set.
+    Timer(Rc<dyn Call>),
     /// Step a task.
     Step(Key),
     /// Call what watches a descriptor, if it still does.
@@ -37,7 +40,7 @@ pub(crate) enum Entry {
 /// What was submitted, and is done.
 pub(crate) trait Submitted {
     /// The submitter gets the outcome.
-    fn deliver(&self);
+    fn deliver(self: Rc<Self>);
 }
 
 /// Which of a descriptor's watchers is meant.
@@ -52,6 +55,7 @@ pub(crate) struct ReadyQueue {
     entries: RefCell<VecDeque<Entry>>,
     /// How many entries were ever taken out.
     popped: Cell<u64>,
+    callbacks: Strips,
     timers: RefCell<Timers>,
     handler: HandlerSlot,
     /// An empty vector, swapped with the inbox so that neither is allocated anew.
@@ -65,6 +69,7 @@ impl ReadyQueue {
             gate,
             entries: RefCell::default(),
             popped: Cell::new(0),
+            callbacks: Strips::default(),
             timers: RefCell::default(),
             handler: HandlerSlot::default(),
             spare: RefCell::default(),
@@ -93,19 +98,17 @@ impl ReadyQueue {
     }
 
     /// Queues a callback.
-    pub(crate) fn call_soon(
-        &self,
-        callback: impl FnOnce() + 'static,
-    ) -> Result<Rc<dyn Call>, LoopClosed> {
+    pub(crate) fn call_soon(&self, callback: impl FnOnce() + 'static) -> Result<Place, LoopClosed> {
         self.check_open()?;
-        let call = LocalCall::erased(callback);
-        self.push(Entry::Call(Rc::clone(&call)));
+        let call = self.callbacks.store(callback);
+        self.push(Entry::Call(call.clone()));
         Ok(call)
     }
 
     //= SPEC.md#q-1
     //# If scheduling A happened before scheduling B, by whatever threads, then A MUST run before B.
     /// Appends behind everything that was scheduled before, by any thread.
+    #[inline]
     pub(crate) fn push(&self, entry: Entry) {
         if self.closed.get() {
             return self.end(entry);
@@ -116,17 +119,15 @@ impl ReadyQueue {
 
     //= SPEC.md#q-1
     //# If scheduling A happened before scheduling B, by whatever threads, then A MUST run before B.
-    /// Has a task stepped, unless `queued` says that it will be.
-    ///
-    /// The mail is taken in before the flag is set and not after: a thread that finds the flag set, and
-    /// then posts, must find the step ahead of that.
-    pub(crate) fn push_step(&self, task: Key, queued: &AtomicBool) {
+    /// Has a task stepped, if it `must`: it need not where a step is on its way.
+    #[inline]
+    pub(crate) fn push_step(&self, task: Key, must: impl FnOnce() -> bool) {
         if self.closed.get() {
             return;
         }
+        // Before that is asked: the entry of a step that was posted is then ahead of whatever comes next.
         self.look_for_mail();
-        // Ordering: AcqRel, see `Gate::post_step`.
-        if !queued.swap(true, Ordering::AcqRel) {
+        if must() {
             self.entries.borrow_mut().push_back(Entry::Step(task));
         }
     }
@@ -138,6 +139,7 @@ impl ReadyQueue {
     }
 
     /// Takes in what was posted, as far as it happened before.
+    #[inline]
     pub(crate) fn look_for_mail(&self) {
         if self.gate.has_mail() {
             self.take_in_mail(|gate, mail| gate.take_mail(mail));
@@ -179,7 +181,7 @@ impl ReadyQueue {
             let due = self.timers.borrow_mut().pop_due(now);
             let entry = match due {
                 None => return,
-                Some(TimerCall::Local(call)) => Entry::Call(call),
+                Some(TimerCall::Local(call)) => Entry::Timer(call),
                 Some(TimerCall::Shared(call)) => Entry::Posted(Posted::Call(call)),
             };
             self.entries.borrow_mut().push_back(entry);
@@ -190,23 +192,32 @@ impl ReadyQueue {
         self.timers.borrow_mut().next_deadline()
     }
 
+    #[inline]
     pub(crate) fn pop(&self) -> Option<Entry> {
         let entry = self.entries.borrow_mut().pop_front();
         self.popped.set(self.popped.get() + u64::from(entry.is_some()));
         entry
     }
 
+    /// Whether the next entry copies an outcome.
+    pub(crate) fn copies_next(&self) -> bool {
+        matches!(self.entries.borrow().front(), Some(Entry::Copy(_)))
+    }
+
     /// The place behind everything that was scheduled until now, by any thread.
+    #[inline]
     pub(crate) fn end_of_line(&self) -> u64 {
         self.look_for_mail();
         self.popped.get() + self.len() as u64
     }
 
     /// Whether everything before that place has had its turn.
+    #[inline]
     pub(crate) fn has_passed(&self, place: u64) -> bool {
         self.popped.get() >= place
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.entries.borrow().len()
     }
@@ -238,7 +249,7 @@ impl ReadyQueue {
         let entries = self.entries.take();
         let timers = self.timers.take().into_calls();
         let timers = timers.map(|timer| match timer {
-            TimerCall::Local(call) => Entry::Call(call),
+            TimerCall::Local(call) => Entry::Timer(call),
             TimerCall::Shared(call) => Entry::Posted(Posted::Call(call)),
         });
         for entry in entries.into_iter().chain(posted.into_iter().map(Entry::Posted)).chain(timers)
@@ -254,6 +265,7 @@ impl ReadyQueue {
             Entry::Copy(task) => task.deliver(),
             Entry::Report(context) => self.handler.report(&context),
             Entry::Call(call) => drop(call.cancel()),
+            Entry::Timer(call) => drop(call.cancel()),
             Entry::Posted(Posted::Call(call)) => drop(call.cancel()),
             Entry::Posted(Posted::Timer(timer)) => drop(timer.1.cancel()),
             Entry::Step(_) | Entry::Ready { .. } | Entry::Posted(_) => {}

@@ -89,7 +89,7 @@ where
     //# says the loop was closed; an outcome that the task had already reached MUST be delivered.
     let (promise, future) =
         concurrent::pair_for(Doer::Thread(gate.owner()), || LoopClosed.into(), gate.patience());
-    post_call(gate, None, move || begin(build, promise))?;
+    post(gate, Posted::Begin(Box::new(move || begin(build, promise))))?;
     Ok(future)
 }
 
@@ -140,16 +140,14 @@ pub(crate) fn run_in_executor<T>(
 where
     T: Clone + Send + 'static,
 {
-    if core.queue.is_closed() {
-        return Err(SubmitError::LoopClosed);
-    }
-    let hold = core.clock().hold();
-    let (work, future) = Work::new(function);
-    match executor {
-        Some(executor) => executor.execute(work)?,
-        None => default_executor(core)?.execute(work)?,
-    }
-    chain::concurrent_to_loop(core, future, hold).map_err(|LoopClosed| SubmitError::LoopClosed)
+    chain::work_to_loop(core, core.clock().hold(), |notice| {
+        let (work, future) = Work::with_notice(function, notice);
+        match executor {
+            Some(executor) => executor.execute(work)?,
+            None => default_executor(core)?.execute(work)?,
+        }
+        Ok(future)
+    })
 }
 
 fn default_executor(core: &LoopCore) -> Result<Arc<dyn Executor>, SubmitError> {

@@ -1,16 +1,18 @@
 //! A slab whose keys are never taken for one another: plain numbers that may cross threads.
 
+use std::num::NonZeroU64;
+
 use slab::Slab;
 
 /// Names one entry of one [`Table`], for ever: a removed entry's key finds nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key {
     index: usize,
-    serial: u64,
+    serial: NonZeroU64,
 }
 
 pub(crate) struct Table<V> {
-    slab: Slab<(u64, V)>,
+    slab: Slab<(NonZeroU64, V)>,
     inserted: u64,
 }
 
@@ -23,7 +25,7 @@ impl<V> Default for Table<V> {
 impl<V> Table<V> {
     pub(crate) fn insert(&mut self, value: V) -> Key {
         self.inserted += 1;
-        let serial = self.inserted;
+        let serial = NonZeroU64::new(self.inserted).expect("counted from one");
         Key { index: self.slab.insert((serial, value)), serial }
     }
 
@@ -48,7 +50,7 @@ impl<V> Table<V> {
     #[cfg(feature = "checkers")]
     pub(crate) fn check(&self) {
         let serials: std::collections::HashSet<u64> =
-            self.slab.iter().map(|(_, (serial, _))| *serial).collect();
+            self.slab.iter().map(|(_, (serial, _))| serial.get()).collect();
         assert_eq!(serials.len(), self.slab.len(), "no two entries have one serial");
         assert!(
             serials.iter().all(|serial| *serial <= self.inserted),

@@ -1,7 +1,15 @@
-//! What wakes a task, from any thread: a flag, the task's key, and the way to its loop.
+//! What wakes a task, from any thread: two flags, the task's key, and the way to its loop.
 //!
-//! Clause T-4. The flag is set by whoever queues a step and lowered by the step before it polls; both are
-//! read-modify-writes, so the step sees all that happened before the wake it swallowed.
+//! Clause T-4. A step can be on its way in two manners, each with a flag:
+//!
+//! * *queued*, by a wake on the loop's own thread. That thread alone touches the flag: it costs no more than a plain one;
+//! * *posted*, by a wake on any other. Set together with the entry, under the lock of the inbox, by a
+//!   read-modify-write also when it is set already: the step that lowers it sees all that happened before
+//!   each wake that it swallows. While it is set exactly one posted entry counts.
+//!
+//! Each step lowers both before it polls. A step that was queued may so swallow one that was posted behind it; the
+//! task then passes over the posted entry when that has its turn. The other way round cannot be: a wake on the loop's
+//! thread that finds *posted* queues nothing.
 
 use std::task::Wake;
 
@@ -14,13 +22,20 @@ use crate::wakeup::Gate;
 pub(crate) struct TaskWaker {
     gate: Arc<Gate>,
     key: Key,
-    /// A step is queued, or posted.
+    /// A step is in the queue. Of the loop's thread alone.
     queued: AtomicBool,
+    /// A step is posted, or was and is in the queue.
+    posted: AtomicBool,
 }
 
 impl TaskWaker {
     pub(crate) fn new(gate: &Arc<Gate>, key: Key) -> Arc<TaskWaker> {
-        Arc::new(TaskWaker { gate: Arc::clone(gate), key, queued: AtomicBool::new(false) })
+        Arc::new(TaskWaker {
+            gate: Arc::clone(gate),
+            key,
+            queued: AtomicBool::new(false),
+            posted: AtomicBool::new(false),
+        })
     }
 
     /// Makes it another task's waker, if nobody else has kept it; whether it did.
@@ -29,13 +44,31 @@ impl TaskWaker {
         waker.key = key;
         // Relaxed: nobody else can see it.
         waker.queued.store(false, Ordering::Relaxed);
+        waker.posted.store(false, Ordering::Relaxed);
         true
     }
 
-    /// A step begins: a wake after this point queues another.
-    pub(crate) fn lower(&self) {
+    /// A step begins: a wake after this point has another follow. Whether one was posted.
+    #[inline]
+    pub(crate) fn lower(&self) -> bool {
+        // Relaxed: of this thread alone.
+        self.queued.store(false, Ordering::Relaxed);
+        // Relaxed: a wake that is not seen here has posted an entry that is not swallowed.
         // Ordering: AcqRel, see `Gate::post_step`.
-        self.queued.swap(false, Ordering::AcqRel);
+        self.posted.load(Ordering::Relaxed) && self.posted.swap(false, Ordering::AcqRel)
+    }
+
+    /// On the loop's thread, which has taken in the mail: whether a step has to be queued. If so, the caller does it.
+    #[inline]
+    pub(crate) fn must_queue(&self) -> bool {
+        // Acquire: whoever finds a step posted, and then schedules something, must find its entry ahead.
+        // Relaxed: of this thread alone.
+        let on_its_way = self.queued.load(Ordering::Relaxed) || self.posted.load(Ordering::Acquire);
+        if !on_its_way {
+            // Relaxed: as above.
+            self.queued.store(true, Ordering::Relaxed);
+        }
+        !on_its_way
     }
 }
 
@@ -51,12 +84,12 @@ impl Wake for TaskWaker {
         let here = LoopCore::with_current(|core| {
             let own = core.gate().id() == self.gate.id();
             if own {
-                core.queue.push_step(self.key, &self.queued);
+                core.queue.push_step(self.key, || self.must_queue());
             }
             own
         });
         if here != Some(true) {
-            self.gate.post_step(self.key, &self.queued);
+            self.gate.post_step(self.key, &self.posted);
         }
     }
 }

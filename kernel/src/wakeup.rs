@@ -35,6 +35,8 @@ use crate::table::Key;
 pub(crate) enum Posted {
     /// Call a callback.
     Call(ArcCall),
+    /// Begin a submission. It is cancelled through its future, so nobody else refers to this.
+    Begin(Box<dyn FnOnce() + Send>),
     /// Set a timer.
     Timer(Box<(Time, ArcCall)>),
     /// Step a task whose waker was called.
@@ -280,6 +282,7 @@ impl Gate {
     }
 
     /// Whether the inbox may hold something. Never false if a post happened before this call.
+    #[inline]
     pub(crate) fn has_mail(&self) -> bool {
         // Relaxed: see `publish`; the entries themselves are read under the lock.
         self.mail.load(Ordering::Relaxed)

@@ -75,6 +75,12 @@ impl<T> Audience<T> {
         self.0.push(listener);
     }
 
+    /// Whether nobody in it does anything when a future ends so.
+    pub(super) fn is_deaf_to(&self, end: End) -> bool {
+        let deaf = |known: &Listener<T>| matches!(known, Listener::Notice(notice) if notice.only_of_cancel && end != End::Cancelled);
+        self.0.iter().all(deaf)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -10,16 +10,20 @@
 //!
 //! Who touches what: everything is under `state`'s lock. The promise alone completes and acknowledges;
 //! any future handle may cancel. Each method takes the lock once, and that is its linearization point;
-//! wakers, `wait`'s waiters and callbacks are taken out there and called after the lock is released.
+//! wakers, `wait`'s waiters and callbacks are taken out there and called after the lock is released; so are
+//! threads that block (`news`).
 //! A lock is never taken while another is held.
 
 mod audience;
 mod awaited;
+mod news;
 mod promise;
 mod wait;
 
 pub(crate) use audience::Notice;
 use audience::{Audience, End, Listener};
+use news::News;
+pub(crate) use news::Release;
 pub use wait::{AsCompleted, EmptySet, ReturnWhen, Split, Unfinished, as_completed, wait};
 
 use std::cell::Cell;
@@ -85,11 +89,26 @@ struct State<T> {
     phase: Phase<T>,
     audience: Audience<T>,
     next_awaiter: u64,
+    /// How many threads block until it is done, or has ended.
+    blocked: usize,
+}
+
+impl<T> State<T> {
+    /// The producer is through; a cancelled future has ended.
+    fn acknowledge(&mut self) -> News<T> {
+        match &mut self.phase {
+            Phase::Cancelled { acknowledged } if !*acknowledged => {
+                *acknowledged = true;
+                News::of_an_end(self.blocked > 0)
+            }
+            _ => News::none(),
+        }
+    }
 }
 
 impl<T> Checked for State<T> {
     fn check(&self) {
-        let State { phase, audience, next_awaiter } = self;
+        let State { phase, audience, next_awaiter, .. } = self;
         assert!(
             !phase.is_done() || audience.is_empty(),
             "whoever waits for a future is told when it is done"
@@ -176,7 +195,8 @@ pub struct ConcurrentFuture<T> {
 /// Not `Clone`: one producer completes. Dropping it uncompleted finishes the future with
 /// [`BrokenPromise`] (clause F-7).
 pub struct Promise<T> {
-    shared: Arc<Shared<T>>,
+    /// `None` only while it is consumed.
+    shared: Option<Arc<Shared<T>>>,
     /// What a drop finishes the future with.
     abandon: fn() -> Exception,
 }
@@ -188,7 +208,7 @@ pub fn promise<T>() -> (Promise<T>, ConcurrentFuture<T>) {
 
 /// The same for work that only `doer` does.
 pub(crate) fn pair<T>(doer: Doer, abandon: fn() -> Exception) -> (Promise<T>, ConcurrentFuture<T>) {
-    pair_for(doer, abandon, None)
+    made(doer, abandon, None, Audience::default())
 }
 
 /// The same where whoever waits shall spin for a while before it blocks.
@@ -197,36 +217,52 @@ pub(crate) fn pair_for<T>(
     abandon: fn() -> Exception,
     patience: Option<Duration>,
 ) -> (Promise<T>, ConcurrentFuture<T>) {
+    made(doer, abandon, patience, Audience::default())
+}
+
+/// The same where a loop is to be told of the end.
+pub(crate) fn pair_with_notice<T>(
+    doer: Doer,
+    abandon: fn() -> Exception,
+    notice: Notice,
+) -> (Promise<T>, ConcurrentFuture<T>) {
+    let mut audience = Audience::default();
+    audience.add(Listener::Notice(notice));
+    made(doer, abandon, None, audience)
+}
+
+fn made<T>(
+    doer: Doer,
+    abandon: fn() -> Exception,
+    patience: Option<Duration>,
+    audience: Audience<T>,
+) -> (Promise<T>, ConcurrentFuture<T>) {
     let shared = Arc::new(Shared {
         state: checked_mutex(State {
             phase: Phase::Pending,
-            audience: Audience::default(),
+            audience,
             next_awaiter: 0,
+            blocked: 0,
         }),
         changed: Condvar::new(),
         watched: patience.map(|patience| (patience, AtomicBool::new(false))),
         doer,
     });
     let future = ConcurrentFuture::of(Arc::clone(&shared));
-    (Promise { shared, abandon }, future)
+    (Promise { shared: Some(shared), abandon }, future)
 }
 
 impl<T> Shared<T> {
     /// Moves to a done phase; who is to be told of what. The caller has checked that the move is legal.
-    fn settle(&self, state: &mut State<T>, phase: Phase<T>) -> (Audience<T>, End) {
+    fn settle(&self, state: &mut State<T>, phase: Phase<T>) -> News<T> {
         debug_assert!(!state.phase.is_done(), "only an open future is settled");
         let end = phase.end().expect("a future is settled for good");
         state.phase = phase;
-        self.changed.notify_all();
         if let Some((_, done)) = &self.watched {
             // Relaxed: only a hint. Whoever sees it looks at the state itself, under the lock.
             done.store(true, Ordering::Relaxed);
         }
-        (std::mem::take(&mut state.audience), end)
-    }
-
-    fn tell(self: &Arc<Self>, (audience, end): (Audience<T>, End)) {
-        audience.tell(end, || ConcurrentFuture::of(Arc::clone(self)));
+        News { audience: std::mem::take(&mut state.audience), end, blocked: state.blocked > 0 }
     }
 
     /// Tells a loop when the future is done, or now if it is.
@@ -250,27 +286,29 @@ impl<T> Shared<T> {
     /// Stores an outcome if the future is open; otherwise gives it back with whether it was cancelled.
     ///
     /// With `acknowledge` a cancelled future becomes ended: the producer says that it is through.
+    fn store(
+        &self,
+        outcome: Outcome<T>,
+        acknowledge: bool,
+    ) -> (Result<(), InvalidState<Outcome<T>>>, News<T>) {
+        let mut state = self.state.lock();
+        if !state.phase.is_done() {
+            return (Ok(()), self.settle(&mut state, Phase::Finished(outcome)));
+        }
+        let news = if acknowledge { state.acknowledge() } else { News::none() };
+        let cancelled = state.phase.is_cancelled();
+        (Err(InvalidState { rejected: outcome, cancelled }), news)
+    }
+
+    /// The same, and tells everybody.
     fn complete(
         self: &Arc<Self>,
         outcome: Outcome<T>,
         acknowledge: bool,
     ) -> Result<(), InvalidState<Outcome<T>>> {
-        let mut state = self.state.lock();
-        match &mut state.phase {
-            Phase::Pending | Phase::Running => {
-                let news = self.settle(&mut state, Phase::Finished(outcome));
-                drop(state);
-                self.tell(news);
-                Ok(())
-            }
-            Phase::Cancelled { acknowledged } => {
-                if acknowledge && !std::mem::replace(acknowledged, true) {
-                    self.changed.notify_all();
-                }
-                Err(InvalidState { rejected: outcome, cancelled: true })
-            }
-            Phase::Finished(_) => Err(InvalidState { rejected: outcome, cancelled: false }),
-        }
+        let (stored, news) = self.store(outcome, acknowledge);
+        self.tell(news);
+        stored
     }
 
     //= SPEC.md#f-2
@@ -278,24 +316,25 @@ impl<T> Shared<T> {
     //# on a RUNNING or FINISHED one it MUST return false and change nothing.
     //= SPEC.md#f-3
     //# `cancel` on a CANCELLED future MUST return true and run no callback again.
-    fn cancel(self: &Arc<Self>, acknowledge: bool) -> bool {
+    /// Cancels what has not begun; whether it is cancelled now.
+    fn store_cancel(&self, acknowledge: bool) -> (bool, News<T>) {
         let mut state = self.state.lock();
-        match &mut state.phase {
+        match state.phase {
             Phase::Pending => {
                 let cancelled = Phase::Cancelled { acknowledged: acknowledge };
-                let news = self.settle(&mut state, cancelled);
-                drop(state);
-                self.tell(news);
-                true
+                (true, self.settle(&mut state, cancelled))
             }
-            Phase::Cancelled { acknowledged } => {
-                if acknowledge && !std::mem::replace(acknowledged, true) {
-                    self.changed.notify_all();
-                }
-                true
-            }
-            Phase::Running | Phase::Finished(_) => false,
+            Phase::Cancelled { .. } if acknowledge => (true, state.acknowledge()),
+            Phase::Cancelled { .. } => (true, News::none()),
+            Phase::Running | Phase::Finished(_) => (false, News::none()),
         }
+    }
+
+    /// The same, and tells everybody.
+    fn cancel(self: &Arc<Self>, acknowledge: bool) -> bool {
+        let (cancelled, news) = self.store_cancel(acknowledge);
+        self.tell(news);
+        cancelled
     }
 }
 
@@ -429,7 +468,9 @@ impl<T> ConcurrentFuture<T> {
             }
         }
         loop {
+            state.blocked += 1;
             let timed_out = self.shared.changed.wait_until(&mut state, deadline);
+            state.blocked -= 1;
             if ready(&state.phase) {
                 return Ok(state);
             }
@@ -548,7 +589,7 @@ impl<T> fmt::Debug for ConcurrentFuture<T> {
 
 impl<T> fmt::Debug for Promise<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Promise").field("state", &self.shared.state_name()).finish()
+        f.debug_struct("Promise").field("state", &self.shared().state_name()).finish()
     }
 }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::{Turn, watch};
-use crate::core::LoopCore;
+use crate::core::{LoopCore, Origin};
 use crate::exception::{Exception, ExceptionContext, RunError};
 use crate::primitives::{Arc, Drained, Pipe, Until};
 use crate::ready_queue::Entry;
@@ -115,7 +115,11 @@ fn repair_pipe(core: &LoopCore, old: &Pipe, why: Option<Exception>) -> Result<()
 fn run_batch(core: &Rc<LoopCore>) -> Result<(), RunError> {
     // A report of the broken pipe may have asked for the exit.
     leave_if_asked(core)?;
+    let _batch = core.releases.begin_batch();
     for _ in 0..core.queue.len() {
+        if core.releases.is_keeping() && !core.queue.copies_next() {
+            core.releases.release();
+        }
         let Some(entry) = core.queue.pop() else { break };
         // All of it: what an entry drops when it is over is user code too.
         guard(core, || perform(core, entry));
@@ -140,16 +144,24 @@ fn leave_if_asked(core: &LoopCore) -> Result<(), RunError> {
 fn perform(core: &Rc<LoopCore>, entry: Entry) {
     match entry {
         Entry::Call(call) => call.run(),
+        Entry::Timer(call) => call.run(),
         Entry::Copy(task) => task.deliver(),
         Entry::Report(context) => core.queue.handler().report(&context),
-        Entry::Step(key) | Entry::Posted(Posted::Step(key)) => {
+        Entry::Step(key) => {
             let task = core.tasks.borrow().get(key).cloned();
             if let Some(task) = task {
-                task.step();
+                task.step(Origin::Queued);
+            }
+        }
+        Entry::Posted(Posted::Step(key)) => {
+            let task = core.tasks.borrow().get(key).cloned();
+            if let Some(task) = task {
+                task.step(Origin::Posted);
             }
         }
         Entry::Ready { fd, serial, direction } => watch::call(core, fd, serial, direction),
         Entry::Posted(Posted::Call(call)) => call.run(),
+        Entry::Posted(Posted::Begin(begin)) => begin(),
         Entry::Posted(Posted::Cancel(key)) => {
             let task = core.tasks.borrow().get(key).cloned();
             if let Some(task) = task {

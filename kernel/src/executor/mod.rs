@@ -13,8 +13,8 @@ use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::concurrent::{self, ConcurrentFuture, Doer, Promise};
-use crate::exception::{BrokenPromise, Exception};
+use crate::concurrent::{self, ConcurrentFuture, Doer, Notice, Promise};
+use crate::exception::{BrokenPromise, Exception, Outcome};
 
 /// Runs work elsewhere; [`ThreadPoolExecutor`] is one.
 ///
@@ -89,6 +89,17 @@ impl Work {
         (Work(Box::new(Item { function, promise })), future)
     }
 
+    /// The same where a loop is to be told of the end.
+    pub(crate) fn with_notice<T, F>(function: F, notice: Notice) -> (Work, ConcurrentFuture<T>)
+    where
+        T: Send + 'static,
+        F: FnOnce() -> Result<T, Exception> + Send + 'static,
+    {
+        let broken = || BrokenPromise.into();
+        let (promise, future) = concurrent::pair_with_notice(Doer::Anybody, broken, notice);
+        (Work(Box::new(Item { function, promise })), future)
+    }
+
     //= SPEC.md#e-3
     //# A function that panics MUST fail only its own future; the worker goes on.
     //= SPEC.md#e-4
@@ -141,7 +152,7 @@ where
         }
         let result = catch_unwind(AssertUnwindSafe(function))
             .unwrap_or_else(|payload| Err(Exception::from_panic(payload)));
-        promise.try_complete(result);
+        let _ = promise.settle(result.map_or_else(Outcome::Exception, Outcome::Value));
     }
 
     fn cancel(self: Box<Self>) {

@@ -112,8 +112,19 @@ pub mod checked {
 ///
 /// Not modelled: nothing in the kernel branches on which number it gets, only on equality.
 pub(crate) fn unique_id() -> u64 {
+    use std::cell::Cell;
     use std::sync::atomic::AtomicU64;
+    /// How many numbers a thread takes at once.
+    const BLOCK: u64 = 64;
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    // Relaxed: the number alone is used, nothing is published through it.
-    NEXT.fetch_add(1, Ordering::Relaxed)
+    std::thread_local! { static OWN: Cell<u64> = const { Cell::new(1) }; }
+    OWN.with(|own| {
+        let mut number = own.get();
+        if (number - 1).is_multiple_of(BLOCK) {
+            // Relaxed: the number alone is used, nothing is published through it.
+            number = NEXT.fetch_add(BLOCK, Ordering::Relaxed);
+        }
+        own.set(number + 1);
+        number
+    })
 }

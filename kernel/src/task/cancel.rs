@@ -33,8 +33,7 @@ impl CancelState {
 impl<T: Clone + 'static> Shared<T> {
     /// Whether the submission was cancelled and the task does not know of it yet.
     pub(super) fn submission_cancelled(&self) -> bool {
-        !self.cancel.submission_seen.get()
-            && self.submission.borrow().as_ref().is_some_and(Promise::cancelled)
+        !self.cancel.submission_seen.get() && self.submission.look(Promise::cancelled) == Some(true)
     }
 
     //= SPEC.md#t-5

@@ -15,6 +15,7 @@
 mod alarm;
 mod cancel;
 mod factory;
+mod slot;
 mod wait;
 
 pub use factory::{Coroutine, FactoryError, NewTask};
@@ -22,7 +23,7 @@ pub use wait::{NoRunningLoop, Sleep, YieldNow, sleep, yield_now};
 
 pub(crate) use factory::set as set_factory;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,13 +34,14 @@ use std::task::{Context, Poll, Wake, Waker};
 use crate::awaiting::{CancelPort, Taken, Target};
 use crate::chain;
 use crate::concurrent::Promise;
-use crate::core::{AnyTask, LoopCore};
+use crate::core::{AnyTask, LoopCore, Origin};
 use crate::exception::{Cancelled, Exception, LoopClosed, Outcome, ResultError, shield_from_panic};
 use crate::future::{Completes, Completion, LoopFuture};
 use crate::primitives::{Arc, unique_id};
 use crate::ready_queue::{Entry, Submitted};
 use crate::table::Key;
 use crate::waker::TaskWaker;
+use slot::Slot;
 
 type Body<T> = Pin<Box<dyn Future<Output = Result<T, Exception>>>>;
 
@@ -48,20 +50,22 @@ struct Shared<T: Clone + 'static> {
     id: u64,
     core: Rc<LoopCore>,
     /// `None` for the usual one, which is made of the id when somebody asks.
-    name: RefCell<Option<Box<str>>>,
+    name: Slot<Box<str>>,
     /// `None` while it is being polled, and once it is dropped.
-    body: RefCell<Option<Body<T>>>,
+    body: Slot<Body<T>>,
     /// What asked for the task, if another thread did: the first to be told of its end.
-    submission: RefCell<Option<Promise<T>>>,
+    submission: Slot<Promise<T>>,
     /// Set when the task gets its place in the loop's table.
     place: Cell<Option<Key>>,
     /// `None` until the first step, and once it is done.
-    waker: RefCell<Option<Arc<TaskWaker>>>,
+    waker: Slot<Arc<TaskWaker>>,
     /// What the coroutine is polled with, from its second step on and between the steps.
-    polled_with: Cell<Option<Waker>>,
-    /// `None` until it is needed, and once it is done.
-    port: RefCell<Option<Rc<CancelPort>>>,
+    polled_with: Slot<Waker>,
+    /// `None` while it is not needed, and once it is done.
+    port: Slot<Rc<CancelPort>>,
     started: Cell<bool>,
+    /// The entry of a step that another thread posted is still to come, and a step has swallowed it.
+    passes_over: Cell<bool>,
     cancel: cancel::CancelState,
 }
 
@@ -92,14 +96,15 @@ pub(crate) fn create_task<T: Clone + 'static>(
         completion: Completion::new(&core.queue),
         id: unique_id(),
         core: Rc::clone(core),
-        name: RefCell::default(),
-        body: RefCell::new(Some(Box::pin(body))),
-        submission: RefCell::default(),
+        name: Slot::default(),
+        body: Slot::new(Some(Box::pin(body))),
+        submission: Slot::default(),
         place: Cell::default(),
-        waker: RefCell::default(),
-        polled_with: Cell::default(),
-        port: RefCell::default(),
+        waker: Slot::default(),
+        polled_with: Slot::default(),
+        port: Slot::default(),
         started: Cell::new(false),
+        passes_over: Cell::new(false),
         cancel: cancel::CancelState::default(),
     });
     factory::make(core, Rc::clone(&shared) as Rc<dyn AnyTask>)?;
@@ -109,37 +114,40 @@ pub(crate) fn create_task<T: Clone + 'static>(
 impl<T: Clone + 'static> Shared<T> {
     /// Has the task step. Until its first step it need not be told.
     fn wake(&self) {
-        let waker = self.waker.borrow().clone();
-        if let Some(waker) = waker {
+        if let Some(waker) = self.waker.look(Arc::clone) {
             waker.wake_by_ref();
         }
     }
 
     fn port(&self) -> Rc<CancelPort> {
-        let mut port = self.port.borrow_mut();
-        Rc::clone(port.get_or_insert_with(|| {
-            let spare = self.core.spare_port.take();
-            spare.unwrap_or_else(|| CancelPort::new(self.core.gate().id()))
-        }))
+        let port = self.port.take().or_else(|| self.core.spare_port.take());
+        let port = port.unwrap_or_else(|| CancelPort::new(self.core.gate().id()));
+        self.port.put(Rc::clone(&port));
+        port
     }
 
     /// A step begins: what to poll the coroutine with. Made now if this is the first step.
-    fn begin_step(&self, key: Key) -> Waker {
-        let mut waker = self.waker.borrow_mut();
-        let waker = waker.get_or_insert_with(|| {
+    fn begin_step(&self, key: Key, origin: Origin) -> Waker {
+        let waker = self.waker.take().unwrap_or_else(|| {
             let spare = self.core.spare_waker.take();
             let spare = spare.and_then(|mut spare| spare.start_over(key).then_some(spare));
             spare.unwrap_or_else(|| TaskWaker::new(self.core.gate(), key))
         });
-        waker.lower();
-        self.polled_with.take().unwrap_or_else(|| Waker::from(Arc::clone(waker)))
+        if waker.lower() && origin == Origin::Queued {
+            let another = self.passes_over.replace(true);
+            debug_assert!(!another, "a posted step is passed over before another is posted");
+        }
+        let polled_with = self.polled_with.take();
+        let polled_with = polled_with.unwrap_or_else(|| Waker::from(Arc::clone(&waker)));
+        self.waker.put(waker);
+        polled_with
     }
 
     /// The task is done: whoever comes next may have what it leaves.
     fn leave_spares(&self) {
         let (port, waker) = (self.port.take(), self.waker.take());
-        if let Some(mut port) = port
-            && port.start_over()
+        if let Some(port) = port
+            && port.is_unused()
         {
             self.core.spare_port.set(Some(port));
         }
@@ -157,8 +165,8 @@ impl<T: Clone + 'static> Shared<T> {
         let result = match polled {
             Ok(Poll::Pending) => match port.take_refused() {
                 None => {
-                    self.body.replace(Some(body));
-                    self.polled_with.set(Some(waker));
+                    self.body.put(body);
+                    self.polled_with.put(waker);
                     None
                 }
                 //= SPEC.md#t-9
@@ -182,6 +190,11 @@ impl<T: Clone + 'static> Shared<T> {
         };
         drop(entered);
         self.core.current_task.replace(previous);
+        if result.is_none() && port.is_unused() {
+            // The task is suspended on nothing that the port has to know: the next step may use it.
+            drop(port);
+            self.core.spare_port.set(self.port.take());
+        }
         result
     }
 
@@ -222,7 +235,7 @@ impl<T: Clone + 'static> Shared<T> {
         if self.completion.complete(outcome).is_err() {
             return;
         }
-        if self.submission.borrow().is_some() {
+        if self.submission.look(|_| ()).is_some() {
             self.hand_over(delivery);
         }
         self.completion.announce(|| LoopFuture::of(Rc::clone(self) as Rc<dyn Completes<T>>));
@@ -238,7 +251,16 @@ impl<T: Clone + 'static> Shared<T> {
             Delivery::Queued => {
                 self.core.queue.push(Entry::Copy(Rc::clone(self) as Rc<dyn Submitted>));
             }
-            Delivery::AtOnce => self.deliver(),
+            Delivery::AtOnce => Rc::clone(self).deliver(),
+        }
+    }
+
+    /// Suspended for the first time: until now a step was on its way, which looks by itself whether the submission
+    /// was cancelled. From now on the cancel has to make the task step.
+    fn hear_of_cancel(&self, key: Key) {
+        if let Some(submission) = self.submission.take() {
+            chain::cancel_with_submission(&self.core, &submission, key);
+            self.submission.put(submission);
         }
     }
 
@@ -271,18 +293,28 @@ impl<T: Clone + 'static> Completes<T> for Shared<T> {
 }
 
 impl<T: Clone + 'static> Submitted for Shared<T> {
-    fn deliver(&self) {
-        let submission = self.submission.take();
-        if let Some(promise) = submission {
-            let outcome = self.completion.carry_on();
-            chain::copy_to_submission(&self.core.queue, outcome, &promise, || self.name());
-        }
+    fn deliver(mut self: Rc<Self>) {
+        let Some(promise) = self.submission.take() else { return };
+        // Mostly nobody else is interested, and nothing need be cloned.
+        let outcome = Rc::get_mut(&mut self).and_then(|task| task.completion.take_outcome());
+        let outcome = outcome.unwrap_or_else(|| {
+            // The value's `clone` is the program's.
+            self.core.releases.release();
+            self.completion.carry_on()
+        });
+        chain::copy_to_submission(&self.core, outcome, promise, || self.name());
     }
 }
 
 impl<T: Clone + 'static> AnyTask for Shared<T> {
-    fn step(self: Rc<Self>) {
+    fn step(self: Rc<Self>, origin: Origin) {
         let Some(key) = self.place.get() else { return };
+        //= SPEC.md#t-4
+        //# Any `std` future MUST make progress when its waker is called, from any thread, and wakes
+        //# that come before the task runs MUST be coalesced into one step.
+        if origin == Origin::Posted && self.passes_over.replace(false) {
+            return;
+        }
         //= SPEC.md#c-6
         //# Cancelling a submission MUST be seen by its task no later than the beginning of the next
         //# step that starts after the call returned, from any thread.
@@ -290,23 +322,26 @@ impl<T: Clone + 'static> AnyTask for Shared<T> {
         if self.submission_cancelled() {
             self.cancel_for_submission();
         }
-        let waker = self.begin_step(key);
+        let waker = self.begin_step(key, origin);
         //= SPEC.md#t-7
         //# A task cancelled before its first step MUST end cancelled without running a statement.
         //= SPEC.md#c-5
         //# A submission cancelled before its task began MUST end without running a statement of the
         //# coroutine.
-        if !self.started.replace(true)
-            && let Some(cancelled) = self.port().take_pending()
-        {
+        let first = !self.started.replace(true);
+        if first && let Some(cancelled) = self.port().take_pending() {
             self.drop_body();
             return self.finish(Err(cancelled.into()));
         }
         // `None` only for a task that is done.
         let Some(body) = self.body.take() else { return };
-        if let Some(result) = self.poll_body(body, waker) {
-            self.finish(result);
-            self.leave_spares();
+        match self.poll_body(body, waker) {
+            Some(result) => {
+                self.finish(result);
+                self.leave_spares();
+            }
+            None if first => self.hear_of_cancel(key),
+            None => {}
         }
     }
 
@@ -333,14 +368,11 @@ impl<T: Clone + 'static> AnyTask for Shared<T> {
     }
 
     fn name(&self) -> String {
-        match &*self.name.borrow() {
-            Some(name) => name.to_string(),
-            None => format!("Task-{}", self.id),
-        }
+        self.name.look(|name| name.to_string()).unwrap_or_else(|| format!("Task-{}", self.id))
     }
 
     fn set_name(&self, name: &str) {
-        self.name.replace(Some(name.into()));
+        self.name.put(name.into());
     }
 
     fn is_done(&self) -> bool {
@@ -446,10 +478,7 @@ impl<T: Clone + 'static> Task<T> {
     where
         T: Send,
     {
-        if let Some(key) = self.shared.place.get() {
-            chain::cancel_with_submission(&self.shared.core, &promise, key);
-        }
-        self.shared.submission.replace(Some(promise));
+        self.shared.submission.put(promise);
         if self.done() {
             // A factory ran it to its end.
             self.shared.hand_over(Delivery::Queued);

@@ -3,6 +3,7 @@
 mod cancels;
 mod closing;
 mod outcomes;
+mod rows;
 mod wrapping;
 
 use std::collections::VecDeque;

@@ -308,3 +308,103 @@ fn h4_cancel_of_a_timer_returns_while_it_runs() {
         event_loop.run_forever().unwrap();
     });
 }
+
+/// Something large, or aligned as no word is; those that there are, are counted.
+struct Cargo<T>(T, Rc<Cell<i32>>);
+
+impl<T> Cargo<T> {
+    /// So that a closure owns all of it.
+    fn get(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> Drop for Cargo<T> {
+    fn drop(&mut self) {
+        self.1.set(self.1.get() - 1);
+    }
+}
+
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Aligned(u8);
+
+/// Callbacks that own such a value: each third is cancelled, the others are called.
+fn call_or_cancel<T: Copy + 'static>(value: T, is_whole: fn(&T) -> bool) {
+    let event_loop = virtual_loop();
+    let (alive, called) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+    let schedule = || {
+        alive.set(alive.get() + 1);
+        let (cargo, called) = (Cargo(value, Rc::clone(&alive)), Rc::clone(&called));
+        let callback = move || {
+            let value = cargo.get();
+            assert!(is_whole(value) && (&raw const *value).is_aligned());
+            called.set(called.get() + 1);
+        };
+        event_loop.call_soon(callback).unwrap()
+    };
+    let handles: Vec<_> = (0..48).map(|_| schedule()).collect();
+    let cancelled: Vec<_> = handles.iter().step_by(3).map(Handle::cancel).collect();
+    assert_eq!(cancelled, [true; 16]);
+    assert_eq!((alive.get(), called.get()), (32, 0));
+    let _turn = event_loop.run_once(NOW).unwrap();
+    assert_eq!((alive.get(), called.get()), (0, 32));
+    let cancelled = handles.iter().enumerate().all(|(i, h)| h.cancelled() == (i % 3 == 0));
+    assert!(cancelled && !handles.iter().any(Handle::cancel));
+}
+
+//= SPEC.md#h-2
+//= type=test
+//# Cancelling a handle MUST drop its callback, with everything the callback owns, before the call
+//# returns.
+//= SPEC.md#q-5
+//= type=test
+//# An accepted callback that is not cancelled MUST run exactly once if the loop goes on to run.
+#[test]
+fn h2_callbacks_of_every_size_and_alignment() {
+    call_or_cancel((), |()| true);
+    call_or_cancel(7_u8, |value| *value == 7);
+    call_or_cancel(7_usize, |value| *value == 7);
+    call_or_cancel([7_usize; 2], |value| *value == [7; 2]);
+    call_or_cancel([7_usize; 3], |value| *value == [7; 3]);
+    call_or_cancel([7_usize; 40], |value| *value == [7; 40]);
+    call_or_cancel(7_u128, |value| *value == 7);
+    call_or_cancel(Aligned(7), |value| value.0 == 7);
+}
+
+//= SPEC.md#h-1
+//= type=test
+//# A handle that was cancelled before its callback began MUST never run it.
+//= SPEC.md#h-3
+//= type=test
+//# Cancelling a handle MUST be idempotent, and MUST return whether this call prevented the
+//# callback.
+#[test]
+fn h3_a_handle_that_is_kept_answers_for_its_own_callback() {
+    let event_loop = virtual_loop();
+    let called = Log::default();
+    let mut kept = Vec::new();
+    for round in 0..100 {
+        // Most handles are dropped at once, some are kept for long, their callbacks called or cancelled.
+        for index in 0..7 {
+            let called = called.clone();
+            let callback = move || called.note((round, index));
+            let handle = event_loop.call_soon(callback).unwrap();
+            if index == 3 {
+                kept.push(handle);
+            }
+        }
+        let cancels = round % 2 == 1;
+        if cancels {
+            assert!(kept[round].cancel());
+        }
+        let _turn = event_loop.run_once(NOW).unwrap();
+        let of_round: Vec<_> = (0..7).filter(|i| !(cancels && *i == 3)).collect();
+        let called: Vec<_> = called.entries().into_iter().filter(|(r, _)| *r == round).collect();
+        assert_eq!(called, of_round.iter().map(|i| (round, *i)).collect::<Vec<_>>());
+        for (round, handle) in kept.iter().enumerate() {
+            assert_eq!(handle.cancelled(), round % 2 == 1, "{round}");
+            assert!(!handle.cancel());
+        }
+    }
+}

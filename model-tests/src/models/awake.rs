@@ -119,8 +119,6 @@ fn wake_is_merged() -> Outcome {
                 return Poll::Ready(Ok(()));
             }
             if polls.get() == 1 {
-                // The next step is queued already when the other thread wakes.
-                cx.waker().wake_by_ref();
                 waker.replace(Some(cx.waker().clone()));
             }
             Poll::Pending
@@ -129,6 +127,8 @@ fn wake_is_merged() -> Outcome {
     let _task = event_loop.create_task(std::future::poll_fn(body)).expect("the loop is open");
     turns(&event_loop, 1);
     let woken = waker.take().expect("it was polled");
+    // The next step is posted already when the other thread wakes: between two runs every wake is a post.
+    woken.wake_by_ref();
     let other = start("other", move || {
         data.store(true, Ordering::Relaxed);
         woken.wake();

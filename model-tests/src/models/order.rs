@@ -4,7 +4,7 @@
 //! what stands in the queue: it takes a task to ask. A wait that times out may or may not have come before
 //! the value: it takes the record of the execution to tell.
 
-use loopgate::checkers::model::{Arc, interleaving};
+use loopgate::checkers::model::{Arc, Step, interleaving};
 use loopgate::{ResultError, SubmitError, ThreadPoolExecutor, concurrent};
 
 use super::programs::order as programs;
@@ -123,7 +123,8 @@ fn timeout_and_value() -> Outcome {
     join(producer);
     let steps = interleaving().map(|recorded| recorded.steps).unwrap_or_default();
     // Both happen with the future locked, so their order in the record is that of the lock.
-    let stored = steps.iter().position(|s| s.thread == 1 && s.operation == "notify all of");
+    let finished = |s: &Step| s.state.as_deref().is_some_and(|state| state.starts_with("FINISHED"));
+    let stored = steps.iter().position(|s| s.thread == 1 && finished(s));
     let looked = steps.iter().rposition(|s| s.thread == 0 && s.operation == "stops waiting on");
     match result {
         Ok(value) => format!("value {value}").into(),

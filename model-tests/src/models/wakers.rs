@@ -55,6 +55,24 @@ pub(super) static MODELS: &[Model] = &[
         ..Model::DEFAULTS
     },
     Model {
+        name: "t4_wakes_of_both_sides_are_one_step",
+        clauses: &["T-4"],
+        question: "Is a task stepped once that its loop and another thread wake before it is stepped?",
+        environment: NO_SPURIOUS,
+        outcomes: &["in one step"],
+        spec: Spec::allows(
+            &[programs::wakes_of_both_sides],
+            &[("in one step", "..; mark 1; ok; mark 2; ..; false | ")],
+        ),
+        body: || wakes_of_both_sides(true),
+        controls: &[Control {
+            name: "the other thread is not waited for",
+            change: Change::Body(|| wakes_of_both_sides(false)),
+            fails_with: "outcome not allowed: in two steps",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
         name: "t4_two_threads_wake_one_task",
         clauses: &["T-4"],
         question: "Does a task see what two threads announced, whichever of them queued its step?",
@@ -292,6 +310,33 @@ fn two_wakes(in_order: bool) -> Outcome {
     turns(&event_loop, 2);
     assert!(task.done(), "a wake was lost");
     flags.steps()
+}
+
+//= SPEC.md#t-4
+//= type=test
+//# Any `std` future MUST make progress when its waker is called, from any thread, and wakes that
+//# come before the task runs MUST be coalesced into one step.
+fn wakes_of_both_sides(waited_for: bool) -> Outcome {
+    let event_loop = event_loop();
+    let flags = Flags::new();
+    let task = flags.suspend(&event_loop, 3);
+    let own = flags.clone();
+    let both = move || {
+        let other = start("other", {
+            let flags = own.clone();
+            move || flags.announce(true)
+        });
+        own.announce(true);
+        if waited_for {
+            join(other);
+        }
+    };
+    let _handle = event_loop.call_soon(both).expect("the loop is open");
+    turns(&event_loop, 4);
+    let steps = flags.steps();
+    assert!(task.cancel(), "it waits for a third flag");
+    turns(&event_loop, 1);
+    steps
 }
 
 //= SPEC.md#t-4

@@ -348,3 +348,20 @@ fn t17_a_task_is_named_through_any_reference() {
     assert_eq!(task.result().unwrap(), "by task");
     assert!(reference.done());
 }
+
+//= SPEC.md#t-17
+//= type=test
+//# `current_task` MUST name the task whose step is being run, and `all_tasks` every task that is
+//# not done.
+#[test]
+fn t17_no_two_tasks_of_any_thread_have_the_same_id() {
+    let many = || {
+        let event_loop = virtual_loop();
+        let made = (0..500).map(|_| event_loop.create_task(async { Ok(()) }).unwrap().id());
+        made.collect::<Vec<_>>()
+    };
+    let threads = [(); 4].map(|()| std::thread::spawn(many));
+    let ids: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+    let different: std::collections::HashSet<_> = ids.iter().collect();
+    assert_eq!(different.len(), 2_000);
+}

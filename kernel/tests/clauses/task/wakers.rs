@@ -304,3 +304,87 @@ fn t4_a_kept_waker_is_not_the_next_tasks() {
     turns(&event_loop, 2);
     assert!(second.done(), "the second was not woken by its own");
 }
+
+//= SPEC.md#t-4
+//= type=test
+//# Any `std` future MUST make progress when its waker is called, from any thread, and wakes that
+//# come before the task runs MUST be coalesced into one step.
+#[test]
+fn t4_wakes_of_its_own_thread_and_of_others_are_one_step() {
+    const HERE: bool = true;
+    const ELSEWHERE: bool = false;
+    let event_loop = virtual_loop();
+    let (polls, kept) = (Rc::new(Cell::new(0)), Rc::new(RefCell::new(None::<Waker>)));
+    let (counted, keeps) = (Rc::clone(&polls), Rc::clone(&kept));
+    let task = event_loop.create_task(poll_fn(move |cx| -> Poll<Result<(), Exception>> {
+        counted.set(counted.get() + 1);
+        keeps.replace(Some(cx.waker().clone()));
+        Poll::Pending
+    }));
+    turns(&event_loop, 1);
+    assert_eq!(polls.get(), 1);
+    let orders: [&[bool]; 8] = [
+        &[HERE],
+        &[ELSEWHERE],
+        &[HERE, ELSEWHERE],
+        &[HERE],
+        &[ELSEWHERE, HERE],
+        &[HERE, ELSEWHERE, HERE, ELSEWHERE],
+        &[ELSEWHERE, ELSEWHERE, HERE],
+        &[ELSEWHERE],
+    ];
+    for (order, before) in orders.into_iter().zip(1..) {
+        let waker = kept.borrow().clone().unwrap();
+        let wakes = move || {
+            for here in order {
+                if *here {
+                    waker.wake_by_ref();
+                } else {
+                    std::thread::scope(|scope| scope.spawn(|| waker.wake_by_ref()).join().unwrap());
+                }
+            }
+        };
+        event_loop.call_soon(wakes).unwrap();
+        turns(&event_loop, 4);
+        assert_eq!(polls.get(), before + 1, "{order:?}");
+    }
+    assert!(task.unwrap().cancel());
+    turns(&event_loop, 2);
+}
+
+//= SPEC.md#t-4
+//= type=test
+//# Any `std` future MUST make progress when its waker is called, from any thread, and wakes that
+//# come before the task runs MUST be coalesced into one step.
+//= SPEC.md#q-1
+//= type=test
+//# If scheduling A happened before scheduling B, by whatever threads, then A MUST run before B.
+#[test]
+fn t4_a_step_that_was_swallowed_does_not_bring_the_next_one_forward() {
+    let event_loop = virtual_loop();
+    let (order, kept) = (Log::default(), Rc::new(RefCell::new(None::<Waker>)));
+    let (noted, keeps) = (order.clone(), Rc::clone(&kept));
+    let _task = event_loop.create_task(poll_fn(move |cx| -> Poll<Result<(), Exception>> {
+        noted.note("step");
+        keeps.replace(Some(cx.waker().clone()));
+        Poll::Pending
+    }));
+    turns(&event_loop, 1);
+    let waker = kept.borrow().clone().unwrap();
+    let (again, noted, local) = (waker.clone(), order.clone(), (*event_loop).clone());
+    // In the queue then: the step, a callback that wakes again, the posted entry that the step swallows.
+    event_loop
+        .call_soon(move || {
+            let elsewhere = waker.clone();
+            waker.wake_by_ref();
+            let next = move || {
+                local.call_soon(move || noted.note("callback")).unwrap();
+                again.wake_by_ref();
+            };
+            get_running_loop().unwrap().call_soon(next).unwrap();
+            std::thread::spawn(move || elsewhere.wake()).join().unwrap();
+        })
+        .unwrap();
+    turns(&event_loop, 4);
+    assert_eq!(order.entries(), ["step", "step", "callback", "step"]);
+}

@@ -30,6 +30,8 @@ const FLOORS: [&[&str]; 6] = [
         "future",
         "exception",
         "awaiting",
+        "releases",
+        "strip",
         "table",
     ],
     &["core", "waker", "chain", "executor"],

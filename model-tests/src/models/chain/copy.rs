@@ -45,6 +45,37 @@ pub(in crate::models) static MODELS: &[Model] = &[
         ..Model::DEFAULTS
     },
     Model {
+        name: "c1_copies_in_a_row_release_everybody",
+        clauses: &["C-1", "F-9", "U-1"],
+        question: "Does each of two submitters return whose outcomes are copied one behind the other?",
+        threads: 3,
+        environment: NO_SPURIOUS,
+        outcomes: &["1 and 2"],
+        spec: Spec::allows(&[programs::copies_in_a_row], &[("1 and 2", ".. | value 1 | value 2")]),
+        body: || copies_in_a_row(3),
+        controls: &[Control {
+            name: "the loop stops short of the copies",
+            change: Change::Body(|| copies_in_a_row(2)),
+            fails_with: "deadlock",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
+        name: "f12_callback_in_a_row_may_wait_for_a_submitter",
+        clauses: &["F-12", "F-9", "C-1"],
+        question: "Is a submitter released before a callback that is behind it in a row of copies is called?",
+        environment: NO_SPURIOUS,
+        outcomes: &["released before"],
+        spec: Spec::allows(&[programs::callback_in_a_row], &[("released before", ".. | value 1")]),
+        body: || callback_in_a_row(false),
+        controls: &[Control {
+            name: "the callback is ahead",
+            change: Change::Body(|| callback_in_a_row(true)),
+            fails_with: "deadlock",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
         name: "x1_exception_releases_a_blocked_submitter",
         clauses: &["X-1", "F-9"],
         question: "Does a submitter that blocks get the very exception that its coroutine raised?",
@@ -213,6 +244,47 @@ fn released_after(nested: bool) -> Outcome {
     turns(&event_loop, 2);
     join(waiter);
     "scheduled, then released".into()
+}
+
+//= SPEC.md#c-1
+//= type=test
+//# A task's outcome MUST be copied to its submission through the queue, so that everything the task
+//# scheduled before it ended runs before the submitter is released.
+//= SPEC.md#f-9
+//= type=test
+//# If completion came first, a waiter MUST get the outcome and never a timeout; a timeout MUST
+//# leave the future as it was.
+fn copies_in_a_row(count: usize) -> Outcome {
+    let event_loop = event_loop();
+    let first = submitted(&event_loop, 0, async { Ok(1) });
+    let second = submitted(&event_loop, 2, async { Ok(2) });
+    let waiters = [(first, 1), (second, 2)].map(|(future, value)| {
+        start("waiter", move || assert_eq!(future.result().expect("a value"), value))
+    });
+    turns(&event_loop, count - 2);
+    waiters.into_iter().for_each(join);
+    "1 and 2".into()
+}
+
+//= SPEC.md#f-12
+//= type=test
+//# Done-callbacks MUST run once each, in order of registration, in the thread that completed or
+//# cancelled the future, after its waiters were released and with no lock held.
+//= SPEC.md#f-9
+//= type=test
+//# If completion came first, a waiter MUST get the outcome and never a timeout; a timeout MUST
+//# leave the future as it was.
+fn callback_in_a_row(ahead: bool) -> Outcome {
+    let event_loop = event_loop();
+    let first = submitted(&event_loop, 0, async { Ok(1) });
+    let second = submitted(&event_loop, 2, async { Ok(1) });
+    let (awaited, heard) = if ahead { (second, first) } else { (first, second) };
+    let waiter = start("waiter", move || {
+        awaited.result().expect("a value");
+    });
+    heard.add_done_callback(move |_| join(waiter));
+    turns(&event_loop, 1);
+    "released before".into()
 }
 
 //= SPEC.md#x-1

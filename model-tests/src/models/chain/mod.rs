@@ -13,7 +13,7 @@
 //!
 //! | race | in words | model |
 //! |---|---|---|
-//! | CA1 | the coroutine returns a value | `u1_submission_races_sleep`, `c1_release_follows_what_the_task_scheduled` |
+//! | CA1 | the coroutine returns a value | `u1_submission_races_sleep`, `c1_release_follows_what_the_task_scheduled`, `c1_copies_in_a_row_release_everybody` |
 //! | CA2 | it raises an exception | `x1_exception_releases_a_blocked_submitter`, `c3_cancel_races_exception` |
 //! | CA3 | its task is cancelled on the loop | `c4_cancel_on_the_loop_releases_a_waiter`, `c4_cancel_on_the_loop_races_cancel` |
 //! | CA4 | the submission is cancelled before the task is made, or before its first step | `c5_cancel_races_the_submission`, `c5_cancel_races_the_first_step` |

@@ -94,6 +94,24 @@ pub(in crate::models) static MODELS: &[Model] = &[
         ..Model::DEFAULTS
     },
     Model {
+        name: "f9_who_gives_up_leaves_the_other_to_be_released",
+        clauses: &["F-9", "F-8"],
+        question: "Is who blocks without a limit released when somebody else's wait timed out before?",
+        environment: NO_SPURIOUS,
+        outcomes: &["timed out, value 1"],
+        spec: Spec::allows(
+            &[programs::one_gives_up],
+            &[("timed out, value 1", "timed out; ok | value 1")],
+        ),
+        body: || one_gives_up(true),
+        controls: &[Control {
+            name: "nobody completes",
+            change: Change::Body(|| one_gives_up(false)),
+            fails_with: "deadlock",
+        }],
+        ..Model::DEFAULTS
+    },
+    Model {
         name: "f2_cancel_releases_a_waiter",
         clauses: &["F-2", "F-3", "F-15"],
         question: "Does a cancel release whoever waits for the result?",
@@ -253,6 +271,25 @@ fn two_waiters(same: bool) -> Outcome {
     join(producer);
     join(waiter);
     format!("{first}, {}", second.get().expect("the waiter has ended")).into()
+}
+
+//= SPEC.md#f-9
+//= type=test
+//# If completion came first, a waiter MUST get the outcome and never a timeout; a timeout MUST
+//# leave the future as it was.
+fn one_gives_up(completed: bool) -> Outcome {
+    let (promise, future) = concurrent::promise::<u32>();
+    let other = Cell::new(None);
+    let waiter = start("waiter", {
+        let (future, other) = (future.clone(), other.clone());
+        move || other.set(Some(word(&future.result())))
+    });
+    let own = word(&future.result_timeout(SOON));
+    if completed {
+        promise.set_result(1).expect("nobody cancels");
+    }
+    join(waiter);
+    format!("{own}, {}", other.get().expect("the waiter has ended")).into()
 }
 
 //= SPEC.md#f-2

@@ -28,6 +28,44 @@ pub(in crate::models) fn released_after() -> Program {
     .coroutine(vec![Stmt::Do(call_soon(0)), Stmt::Return(1)])
 }
 
+pub(in crate::models) fn copies_in_a_row() -> Program {
+    program([
+        list![
+            Op::NewLoop(0),
+            submit(0),
+            submit(1),
+            turns(2),
+            Op::Start(1),
+            Op::Start(2),
+            turns(1),
+            Op::Join(1),
+            Op::Join(2),
+        ],
+        list![result(0)],
+        list![result(1)],
+    ])
+    .coroutine(vec![Stmt::Return(1)])
+    .coroutine(vec![Stmt::Return(2)])
+}
+
+pub(in crate::models) fn callback_in_a_row() -> Program {
+    program([
+        list![
+            Op::NewLoop(0),
+            submit(0),
+            submit(1),
+            turns(2),
+            Op::Start(1),
+            Op::OnDone { future: 1, callback: 0 },
+            turns(1),
+        ],
+        list![result(0)],
+    ])
+    .callback(list![Op::Join(1)])
+    .coroutine(vec![Stmt::Return(1)])
+    .coroutine(vec![Stmt::Return(2)])
+}
+
 pub(in crate::models) fn exception_releases() -> Program {
     program([
         list![Op::NewLoop(0), submit(0), turns(2), Op::Start(1), turns(1), Op::Join(1)],

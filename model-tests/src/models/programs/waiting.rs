@@ -34,6 +34,13 @@ pub(in crate::models) fn two_waiters() -> Program {
     ])
 }
 
+pub(in crate::models) fn one_gives_up() -> Program {
+    program([
+        list![Op::NewPromise(0), Op::Start(1), result_soon(0), set_result(0), Op::Join(1)],
+        list![result(0)],
+    ])
+}
+
 pub(in crate::models) fn cancel_releases_a_waiter() -> Program {
     program([
         list![Op::NewPromise(0), Op::Start(1), result(0)],

@@ -56,6 +56,25 @@ pub(in crate::models) fn two_wakers() -> Program {
     .coroutine(two_flags())
 }
 
+/// The loop's own wake and another thread's, both before the step; a third flag is never set.
+pub(in crate::models) fn wakes_of_both_sides() -> Program {
+    let mut three_flags = two_flags();
+    three_flags.push(flag(2));
+    program([
+        list![
+            Op::NewLoop(0),
+            create_task(0),
+            turns(1),
+            call_soon(0),
+            turns(4),
+            is_local(Query::Done, Local::Task(0)),
+        ],
+        list![Op::Signal(1)],
+    ])
+    .callback(list![Op::Start(1), Op::Signal(0), Op::Join(1)])
+    .coroutine(three_flags)
+}
+
 /// That the first task has ended is future 0: the other thread asks for it before it wakes.
 pub(in crate::models) fn late_wake() -> Program {
     program([

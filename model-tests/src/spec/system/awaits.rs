@@ -61,11 +61,21 @@ impl System {
                     self.drop_at(thread, task, level);
                 } else {
                     self.offer_what_is_pending(task, &mut acts);
+                    acts.extend(self.hear_of_cancel(task));
                 }
             }
         }
         self.push_acts(thread, acts);
         Ok(Progress::Made)
+    }
+
+    /// From its first suspension on the cancel of its submission has to make the task step (C-6): until then a step
+    /// is on its way, which looks by itself.
+    pub(super) fn hear_of_cancel(&mut self, task: Index) -> Option<Act> {
+        let state = self.task_of(task);
+        let submission = state.submission.filter(|_| !state.hears)?;
+        state.hears = true;
+        Some(Act::Listen(submission, Listener::CancelTask(task)))
     }
 
     fn awaited(&mut self, task: Index) -> &mut Await {

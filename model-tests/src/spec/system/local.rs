@@ -296,6 +296,7 @@ impl System {
             started: false,
             submission,
             seen: false,
+            hears: false,
             requests: 0,
             levels: crate::spec::awaiting::Levels::default(),
             body: vec![Ctl::Block { block, at: 0 }],

@@ -380,6 +380,8 @@ pub(super) struct TaskState {
     pub(super) submission: Option<Index>,
     /// The cancel of its submission has been counted.
     pub(super) seen: bool,
+    /// The cancel of its submission will be posted to its loop.
+    pub(super) hears: bool,
     pub(super) requests: u8,
     pub(super) levels: Levels,
     /// Where its coroutine stands, innermost last; empty once that is dropped.

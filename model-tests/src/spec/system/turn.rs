@@ -259,10 +259,10 @@ impl System {
                 let listener = LocalListener::Copy(future);
                 let done = self.local_of(local).future.listen(listener);
                 debug_assert!(done.is_none(), "it has not begun");
-                self.push_acts(
-                    thread,
-                    [Act::Listen(future, super::state::Listener::CancelTask(task))],
-                );
+                if self.has(Habit::CancelIsPosted) {
+                    let heard = self.hear_of_cancel(task);
+                    self.push_acts(thread, heard);
+                }
             }
             Err(cause) => {
                 let complete = Act::Complete(future, Out::Exception(cause));
