@@ -10,7 +10,8 @@
 //! Who touches what: a task belongs to its loop's thread. What other threads can reach is its waker.
 //!
 //! Many tasks end in their first step. The waker and the port are therefore made when that begins, and
-//! handed on to the next task if nobody has kept anything of them.
+//! handed on to the next task if nobody has kept anything of them. A port is handed on also by a task that is
+//! suspended, if it is suspended on nothing that the port has to know.
 
 mod alarm;
 mod cancel;
