@@ -182,18 +182,19 @@ impl Scope {
                 self.cancel_from_outside(&cancelled);
             }
             self.waker.replace(Some(cx.waker().clone()));
+            // Before what is inside: it may cancel the task, and an await behind that looks into this scope's port.
+            suspension.suspend(target);
             let polled = self.poll_inside(future.as_mut(), cx);
-            match polled {
+            if polled.is_ready() {
                 // Given back only when this scope no longer counts as having it, and not noted as received: the
                 // next await of this very step may have to take it.
-                Poll::Ready(_) => match self.take_unreceived() {
+                match self.take_unreceived() {
                     Some(cancelled) => {
                         suspension.end();
                         give_back(cancelled);
                     }
                     None => suspension.ready(),
-                },
-                Poll::Pending => suspension.suspend(target),
+                }
             }
             polled
         })

@@ -2,8 +2,9 @@
 //!
 //! Clause T-4. A step can be on its way in two manners, each with a flag:
 //!
-//! * *queued*, by a wake on the loop's own thread. That thread alone touches the flag: it costs no more than a plain one;
-//! * *posted*, by a wake on any other. Set together with the entry, under the lock of the inbox, by a
+//! * *queued*, by a wake on the loop's own thread while the loop is the current one. That thread alone touches the
+//!   flag: it costs no more than a plain one;
+//! * *posted*, by any other wake. Set together with the entry, under the lock of the inbox, by a
 //!   read-modify-write also when it is set already: the step that lowers it sees all that happened before
 //!   each wake that it swallows. While it is set exactly one posted entry counts.
 //!
@@ -70,6 +71,13 @@ impl TaskWaker {
         }
         !on_its_way
     }
+
+    /// The loop's own thread wakes while the loop is not the current one: a step that it queued before will do.
+    /// A post beside it would be one too many, and its byte would end a later sleep early.
+    fn is_queued_between_runs(&self) -> bool {
+        // Relaxed: of this thread alone, once it is known to be this one.
+        self.gate.is_owned_here() && self.queued.load(Ordering::Relaxed)
+    }
 }
 
 //= SPEC.md#t-4
@@ -88,7 +96,7 @@ impl Wake for TaskWaker {
             }
             own
         });
-        if here != Some(true) {
+        if here != Some(true) && !self.is_queued_between_runs() {
             self.gate.post_step(self.key, &self.posted);
         }
     }

@@ -131,6 +131,11 @@ impl Gate {
         self.owner
     }
 
+    /// Whether this is the thread of the loop, running or not.
+    pub(crate) fn is_owned_here(&self) -> bool {
+        self.owner == thread::current_id()
+    }
+
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
     }

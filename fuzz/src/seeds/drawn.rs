@@ -21,5 +21,15 @@ pub(super) fn all() -> Vec<(&'static str, Drawn)> {
         ("quiet_by_many_choices", drawn(Shape::Quiet, 6, 100)),
         ("futures_by_few_choices", drawn(Shape::Futures, 7, 12)),
         ("futures_by_many_choices", drawn(Shape::Futures, 8, 100)),
+        (
+            "found_a_cancel_between_two_runs",
+            Drawn {
+                shape: Shape::Whole,
+                choices: vec![
+                    4, 103, 126, 113, 72, 179, 255, 255, 255, 6, 72, 179, 72, 179, 72, 179, 221,
+                    179,
+                ],
+            },
+        ),
     ]
 }

@@ -130,6 +130,17 @@ pub(super) fn scopes() -> Named<ScopeOp> {
             ],
         ),
         (
+            "found_an_await_behind_a_cancel_in_one_scope",
+            vec![
+                ScopeOp::Start(ScopeBody::Return),
+                ScopeOp::Start(ScopeBody::Timeout(
+                    Millis(8),
+                    Box::new(both(ScopeBody::Cancel(NEWEST), ScopeBody::Shield(SECOND))),
+                )),
+                ScopeOp::RunUntilIdle,
+            ],
+        ),
+        (
             "a_shield_and_a_wait_for_of_one_task",
             vec![
                 ScopeOp::Start(ScopeBody::Finally(

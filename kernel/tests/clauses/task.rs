@@ -18,6 +18,7 @@ use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use loopgate::checkers::{census, drain_pipe};
 use loopgate::{
     AwaitsItself, Cancelled, EventLoop, Exception, LoopClosed, ResultError, Task, current_task,
     gather, get_running_loop, shield, sleep, timeout, wait_for, yield_now,

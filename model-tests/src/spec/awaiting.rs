@@ -281,12 +281,11 @@ impl Levels {
     /// The level whose content is dropped at this await, if nothing in it came for a cancel that was there
     /// from the beginning of the step. Level 0 is the whole coroutine.
     pub fn suspend(&mut self, registers: bool) -> Option<usize> {
-        let port = self.innermost();
-        if registers && !port.registered {
-            port.registered = true;
-            port.handed_on = false;
+        let innermost = self.ports.len() - 1;
+        if registers {
+            self.register(innermost);
         }
-        self.suspend_from(self.ports.len() - 1)
+        self.suspend_from(innermost)
     }
 
     /// The levels from this one outward suspend.
@@ -296,9 +295,8 @@ impl Levels {
             if !port.fresh && port.take_unreceived() {
                 return Some(level);
             }
-            if level > 0 && !self.ports[level - 1].registered {
-                self.ports[level - 1].registered = true;
-                self.ports[level - 1].handed_on = false;
+            if level > 0 {
+                self.register(level - 1);
             }
         }
         None
@@ -321,6 +319,23 @@ impl Levels {
         self.scopes.push(Scope::default());
         let offer = self.take_inside(self.scopes.len());
         debug_assert!(offer != Some(Offer::Ask), "nothing has suspended in it yet");
+        // From now on: what it encloses may cancel the task before it suspends.
+        self.register(self.scopes.len() - 1);
+    }
+
+    /// A mistake can be that a scope hears of nothing before it has suspended.
+    pub fn hear_of_nothing(&mut self) {
+        let outside = self.scopes.len() - 1;
+        self.ports[outside].registered = false;
+    }
+
+    /// What is inside a level is what a cancel of it goes to.
+    fn register(&mut self, level: usize) {
+        let port = &mut self.ports[level];
+        if !port.registered {
+            port.registered = true;
+            port.handed_on = false;
+        }
     }
 
     /// The innermost scope is left; what its result is to be judged by.

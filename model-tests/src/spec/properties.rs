@@ -528,6 +528,26 @@ pub static PROPERTIES: &[Property] = &[
         mistakes: &[Seeded::GivenBackCountsAsReceived],
     },
     Property {
+        name: "a cancel asked for inside a scope is yielded by the next await there",
+        clauses: &["T-19", "O-1"],
+        program: || {
+            let owner = with_a_task(vec![
+                Op::NewFuture { on: 0, future: 0 },
+                Op::SetLoopResult { future: 0, value: 7 },
+                TURN,
+            ]);
+            let cancel = Stmt::Do(Op::CancelLocal(Local::Task(0)));
+            let is_done = Stmt::Await(Awaited::Local(0));
+            let body = vec![Stmt::Await(Awaited::Foreign(0)), cancel, is_done];
+            Program::of("a cancel in a scope", vec![owner, vec![Op::Signal(0)]])
+                .with_coroutines(vec![vec![Stmt::Timeout { after: 9, body }, Stmt::Return(1)]])
+        },
+        applies: |state| state.is_over() && has(state, 0, &Word::True),
+        // What it awaits says nothing more, and no statement is run behind it.
+        holds: |state| !has(state, 0, &Word::Value(7)) && has(state, 0, &cancelled()),
+        mistakes: &[Seeded::EnteredScopeHearsNothing],
+    },
+    Property {
         name: "a foreign cancel wins over an expiry",
         clauses: &["O-1", "O-2"],
         program: || {

@@ -45,6 +45,8 @@ pub enum Seeded {
     CloseStrandsTasks,
     /// A scope that gives a cancel back notes that it was received.
     GivenBackCountsAsReceived,
+    /// A scope hears of no cancel before it has suspended.
+    EnteredScopeHearsNothing,
 }
 
 impl Seeded {
@@ -71,5 +73,6 @@ impl Seeded {
         Seeded::NeverAcknowledged,
         Seeded::CloseStrandsTasks,
         Seeded::GivenBackCountsAsReceived,
+        Seeded::EnteredScopeHearsNothing,
     ];
 }

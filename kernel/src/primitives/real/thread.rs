@@ -77,9 +77,15 @@ pub(super) fn spawn_with(
     Ok(JoinHandle { thread, ended })
 }
 
+std::thread_local! {
+    /// Kept, because to ask for it counts a reference up and down.
+    static ID: ThreadId = std::thread::current().id();
+}
+
 /// The calling thread. Never reused within a process, so equality means the same thread.
 pub(crate) fn current_id() -> ThreadId {
-    std::thread::current().id()
+    // It has no destructor, and so is there also while the thread's other locals are being destroyed.
+    ID.with(|id| *id)
 }
 
 /// How many threads can run at once here; at least one.

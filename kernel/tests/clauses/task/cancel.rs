@@ -15,8 +15,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use loopgate::{
-    Cancelled, EventLoop, Exception, ResultError, Sleep, Task, concurrent, current_task, gather,
-    shield, sleep, timeout, yield_now,
+    Cancelled, EventLoop, Exception, LoopFuture, ResultError, Sleep, Task, concurrent,
+    current_task, gather, shield, sleep, timeout, wait_for, yield_now,
 };
 
 use super::{Boxed, Dropped, Oops, finish, join, message_of, run_dry, secs, turns};

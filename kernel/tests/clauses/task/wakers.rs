@@ -118,6 +118,34 @@ fn t4_wakes_before_the_step_are_one_step() {
 //# Any `std` future MUST make progress when its waker is called, from any thread, and wakes that
 //# come before the task runs MUST be coalesced into one step.
 #[test]
+fn t4_a_wake_between_two_runs_finds_the_step_that_is_queued() {
+    let event_loop = virtual_loop();
+    let probe = Probe::default();
+    let task = event_loop.create_task(probe.clone()).unwrap();
+    turns(&event_loop, 1);
+    let waker = probe.waker();
+    event_loop.call_soon(move || waker.wake()).unwrap();
+    turns(&event_loop, 1);
+    assert_eq!(census(&event_loop).queued, 1, "a step");
+    // Of this very thread, but while the loop does not run: in three ways.
+    probe.waker().wake();
+    let (waker, other) = (probe.waker(), virtual_loop());
+    other.call_soon(move || waker.wake()).unwrap();
+    turns(&other, 1);
+    assert!(task.cancel());
+    // A byte would end a later sleep, and an entry would have its turn for nothing. What is scheduled now is
+    // behind all that was posted.
+    event_loop.call_soon(|| {}).unwrap();
+    assert_eq!((drain_pipe(&event_loop), census(&event_loop).queued), (0, 2));
+    turns(&event_loop, 1);
+    assert!(task.cancelled() && probe.polls() == 2);
+}
+
+//= SPEC.md#t-4
+//= type=test
+//# Any `std` future MUST make progress when its waker is called, from any thread, and wakes that
+//# come before the task runs MUST be coalesced into one step.
+#[test]
 fn t4_wakes_while_the_loop_runs_are_one_step() {
     let event_loop = virtual_loop();
     let probe = Probe::default();

@@ -161,9 +161,13 @@ impl System {
             let at = self.loop_of(on).now + after;
             self.set_timer(on, at, timer);
         }
+        let deaf = self.makes(Seeded::EnteredScopeHearsNothing);
         let state = self.task_of(task);
         let requests = state.requests;
         state.levels.enter();
+        if deaf {
+            state.levels.hear_of_nothing();
+        }
         state.body.push(Ctl::Scope { serial, begun, requests });
     }
 

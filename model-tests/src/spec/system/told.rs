@@ -107,12 +107,6 @@ impl System {
         self.now.loops[usize::from(on)].as_ref().is_some_and(|on| on.life.is_stopping())
     }
 
-    /// How many tasks a loop was given, those that are done included.
-    #[must_use]
-    pub fn tasks_made(&self, on: u8) -> usize {
-        self.now.tasks.iter().filter(|task| task.on == on).count()
-    }
-
     /// How much a loop has to do: entries in its queue and inbox, and timers.
     #[must_use]
     pub fn queued(&self, on: u8) -> Option<(usize, usize, usize)> {

@@ -96,6 +96,57 @@ fn t19_what_is_done_yields_the_cancel_all_the_same() {
     }
 }
 
+/// Cancels the task that runs, and awaits what is done.
+async fn cancelled_at_what_is_done(done: LoopFuture<()>) -> Result<Option<String>, Exception> {
+    current_task().unwrap().cancel_with_message("why");
+    Ok(message_of(&done.await))
+}
+
+//= SPEC.md#t-19
+//= type=test
+//# A cancel asked for while its task runs MUST be yielded by the next kernel awaitable that the
+//# task awaits, whether that one is done or not.
+#[test]
+fn t19_inside_scopes_that_were_not_suspended_yet() {
+    let event_loop = virtual_loop();
+    let (promise, future) = event_loop.create_future();
+    promise.set_result(()).unwrap();
+    let scopes: [(&str, Boxed<Option<String>>); 3] = [
+        ("timeout", Box::pin(timeout(secs(1), cancelled_at_what_is_done(future.clone())))),
+        ("wait_for", Box::pin(wait_for(secs(1), cancelled_at_what_is_done(future.clone())))),
+        ("one in another", {
+            let inner = timeout(secs(1), cancelled_at_what_is_done(future.clone()));
+            Box::pin(timeout(secs(2), inner))
+        }),
+    ];
+    for (name, scope) in scopes {
+        let task = event_loop.create_task(scope).unwrap();
+        turns(&event_loop, 1);
+        assert_eq!(task.result().unwrap().as_deref(), Some("why"), "{name}");
+        assert_eq!(task.cancelling(), 1, "{name}");
+        run_dry(&event_loop);
+    }
+}
+
+//= SPEC.md#t-19
+//= type=test
+//# A cancel asked for while its task runs MUST be yielded by the next kernel awaitable that the
+//# task awaits, whether that one is done or not.
+#[test]
+fn t19_by_whatever_a_scope_is_suspended_on_already() {
+    let event_loop = virtual_loop();
+    // Polled one behind the other: the sleep is suspended when the other asks for the cancel.
+    let both = async {
+        let asks = async { current_task().unwrap().cancel_with_message("why") };
+        let (slept, _asked) = join(sleep(secs(9)), asks).await;
+        Ok(message_of(&slept))
+    };
+    let task = event_loop.create_task(timeout(secs(1), both)).unwrap();
+    turns(&event_loop, 2);
+    assert_eq!(task.result().unwrap().as_deref(), Some("why"));
+    assert_eq!(event_loop.time().as_nanos(), 0, "no time has passed");
+}
+
 //= SPEC.md#t-6
 //= type=test
 //# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then
