@@ -1,6 +1,7 @@
 //! Tasks: coroutines that the loop drives.
 //!
-//! Clauses T-1 to T-18 (cancelling in `cancel`, making in `factory`). States of a task:
+//! Clauses T-1 to T-19: how a task is made is in `factory`, what its steps do in `step`, how it is cancelled in `cancel`,
+//! and how it ends in `end`. States of a task:
 //!
 //! * *queued*: a step is in the queue; wakes that come meanwhile change nothing;
 //! * *stepping*: the coroutine is being polled; a wake queues another step;
@@ -8,40 +9,40 @@
 //! * *done*: the coroutine is dropped and the outcome is in the task's future. Final.
 //!
 //! Who touches what: a task belongs to its loop's thread. What other threads can reach is its waker.
-//!
-//! Many tasks end in their first step. The waker and the port are therefore made when that begins, and
-//! handed on to the next task if nobody has kept anything of them. A port is handed on also by a task that is
-//! suspended, if it is suspended on nothing that the port has to know.
 
 mod alarm;
 mod cancel;
+mod current;
+mod end;
 mod factory;
 mod slot;
+mod step;
 mod wait;
 
+pub use current::{TaskRef, current_task};
 pub use factory::{Coroutine, FactoryError, NewTask};
 pub use wait::{NoRunningLoop, Sleep, YieldNow, sleep, yield_now};
 
+pub(crate) use end::abandon_all;
 pub(crate) use factory::set as set_factory;
 
 use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
 use crate::awaiting::{CancelPort, Taken, Target};
-use crate::chain;
 use crate::concurrent::Promise;
 use crate::core::{AnyTask, LoopCore, Origin};
-use crate::exception::{Cancelled, Exception, LoopClosed, Outcome, ResultError, shield_from_panic};
+use crate::exception::{Cancelled, Exception, LoopClosed, ResultError};
 use crate::future::{Completes, Completion, LoopFuture};
 use crate::primitives::{Arc, unique_id};
-use crate::ready_queue::{Entry, Submitted};
+use crate::ready_queue::Entry;
 use crate::table::Key;
 use crate::waker::TaskWaker;
+use end::Delivery;
 use slot::Slot;
 
 type Body<T> = Pin<Box<dyn Future<Output = Result<T, Exception>>>>;
@@ -112,238 +113,9 @@ pub(crate) fn create_task<T: Clone + 'static>(
     Ok(Task::of(shared))
 }
 
-impl<T: Clone + 'static> Shared<T> {
-    /// Has the task step. Until its first step it need not be told.
-    fn wake(&self) {
-        if let Some(waker) = self.waker.look(Arc::clone) {
-            waker.wake_by_ref();
-        }
-    }
-
-    fn port(&self) -> Rc<CancelPort> {
-        let port = self.port.take().or_else(|| self.core.spare_port.take());
-        let port = port.unwrap_or_else(|| CancelPort::new(self.core.gate().id()));
-        self.port.put(Rc::clone(&port));
-        port
-    }
-
-    /// A step begins: what to poll the coroutine with. Made now if this is the first step.
-    fn begin_step(&self, key: Key, origin: Origin) -> Waker {
-        let waker = self.waker.take().unwrap_or_else(|| {
-            let spare = self.core.spare_waker.take();
-            let spare = spare.and_then(|mut spare| spare.start_over(key).then_some(spare));
-            spare.unwrap_or_else(|| TaskWaker::new(self.core.gate(), key))
-        });
-        if waker.lower() && origin == Origin::Queued {
-            let another = self.passes_over.replace(true);
-            debug_assert!(!another, "a posted step is passed over before another is posted");
-        }
-        let polled_with = self.polled_with.take();
-        let polled_with = polled_with.unwrap_or_else(|| Waker::from(Arc::clone(&waker)));
-        self.waker.put(waker);
-        polled_with
-    }
-
-    /// The task is done: whoever comes next may have what it leaves.
-    fn leave_spares(&self) {
-        let (port, waker) = (self.port.take(), self.waker.take());
-        if let Some(port) = port
-            && port.is_unused()
-        {
-            self.core.spare_port.set(Some(port));
-        }
-        self.core.spare_waker.set(waker);
-    }
-
-    /// Polls the coroutine as the loop's current task.
-    fn poll_body(self: &Rc<Self>, mut body: Body<T>, waker: Waker) -> Option<Result<T, Exception>> {
-        let port = self.port();
-        let previous = self.core.current_task.replace(Some(Rc::clone(self) as Rc<dyn AnyTask>));
-        let entered = port.enter();
-        port.begin_step();
-        let polled =
-            catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(&mut Context::from_waker(&waker))));
-        let result = match polled {
-            Ok(Poll::Pending) => match port.take_refused() {
-                None => {
-                    self.body.put(body);
-                    self.polled_with.put(waker);
-                    None
-                }
-                //= SPEC.md#t-9
-                //# A coroutine suspended in a foreign awaitable MUST be dropped at that await when
-                //# it is cancelled, and its task ends cancelled.
-                Some(cancelled) => {
-                    shield_from_panic("a coroutine panicked when dropped", || drop(body));
-                    Some(Err(cancelled.into()))
-                }
-            },
-            Ok(Poll::Ready(result)) => {
-                //= SPEC.md#t-3
-                //# A coroutine MUST be dropped before its outcome can be observed.
-                shield_from_panic("a coroutine panicked when dropped", || drop(body));
-                Some(result)
-            }
-            Err(payload) => {
-                shield_from_panic("a coroutine panicked when dropped", || drop(body));
-                Some(Err(Exception::from_panic(payload)))
-            }
-        };
-        drop(entered);
-        self.core.current_task.replace(previous);
-        if result.is_none() && port.is_unused() {
-            // The task is suspended on nothing that the port has to know: the next step may use it.
-            drop(port);
-            self.core.spare_port.set(self.port.take());
-        }
-        result
-    }
-
-    //= SPEC.md#t-2
-    //# A coroutine's `Err` MUST become the task's exception, its `Err(Cancelled)` MUST make the
-    //# task cancelled, and its value the result.
-    /// The coroutine is gone; stores how it ended and gives up the task's place.
-    fn finish(self: &Rc<Self>, result: Result<T, Exception>) {
-        let mut outcome = Outcome::from_result(result);
-        //= SPEC.md#t-11
-        //# A cancel that nobody received before the coroutine returned a value MUST make the task
-        //# cancelled; if it returned an exception the exception stands.
-        if let (Outcome::Value(_), Some(cancelled)) = (&outcome, self.port().take_unreceived()) {
-            outcome = Outcome::Cancelled(cancelled);
-        }
-        let exit = match &outcome {
-            Outcome::Exception(exception) if exception.exit_request().is_some() => {
-                Some(exception.clone())
-            }
-            _ => None,
-        };
-        self.give_up_place();
-        match exit {
-            None => self.settle(outcome, Delivery::Queued),
-            Some(exit) => {
-                //= SPEC.md#s-9
-                //# An exit request MUST leave the run at once, after the future of the work that
-                //# raised it is done, with the rest of the batch still queued in order.
-                self.completion.mark_retrieved();
-                self.settle(outcome, Delivery::AtOnce);
-                self.core.queue.handler().request_exit(exit);
-            }
-        }
-    }
-
-    /// Ends the task, if it has not ended: its submission is told first, then everybody else.
-    fn settle(self: &Rc<Self>, outcome: Outcome<T>, delivery: Delivery) {
-        if self.completion.complete(outcome).is_err() {
-            return;
-        }
-        if self.submission.look(|_| ()).is_some() {
-            self.hand_over(delivery);
-        }
-        self.completion.announce(|| LoopFuture::of(Rc::clone(self) as Rc<dyn Completes<T>>));
-    }
-
-    //= SPEC.md#c-1
-    //# A task's outcome MUST be copied to its submission through the queue, so that everything the
-    //# task scheduled before it ended runs before the submitter is released.
-    /// The submission sees to the outcome: it need not be reported as unseen.
-    fn hand_over(self: &Rc<Self>, delivery: Delivery) {
-        self.completion.mark_retrieved();
-        match delivery {
-            Delivery::Queued => {
-                self.core.queue.push(Entry::Copy(Rc::clone(self) as Rc<dyn Submitted>));
-            }
-            Delivery::AtOnce => Rc::clone(self).deliver(),
-        }
-    }
-
-    /// Suspended for the first time: until now a step was on its way, which looks by itself whether the submission
-    /// was cancelled. From now on the cancel has to make the task step.
-    fn hear_of_cancel(&self, key: Key) {
-        if let Some(submission) = self.submission.take() {
-            chain::cancel_with_submission(&self.core, &submission, key);
-            self.submission.put(submission);
-        }
-    }
-
-    fn give_up_place(&self) {
-        if let Some(key) = self.place.take() {
-            let task = self.core.tasks.borrow_mut().remove(key);
-            drop(task);
-        }
-    }
-
-    fn drop_body(&self) {
-        let body = self.body.take();
-        shield_from_panic("a coroutine panicked when dropped", || drop(body));
-    }
-}
-
-/// When a submission gets the outcome of its task.
-#[derive(Clone, Copy)]
-enum Delivery {
-    /// In its turn, even if the loop closes first.
-    Queued,
-    /// Now: an exit request leaves the loop before the queue has its turn (clause S-9).
-    AtOnce,
-}
-
-impl<T: Clone + 'static> Completes<T> for Shared<T> {
-    fn completion(&self) -> &Completion<T> {
-        &self.completion
-    }
-}
-
-impl<T: Clone + 'static> Submitted for Shared<T> {
-    fn deliver(mut self: Rc<Self>) {
-        let Some(promise) = self.submission.take() else { return };
-        // Mostly nobody else is interested, and nothing need be cloned.
-        let outcome = Rc::get_mut(&mut self).and_then(|task| task.completion.take_outcome());
-        let outcome = outcome.unwrap_or_else(|| {
-            // The value's `clone` is the program's.
-            self.core.releases.release();
-            self.completion.carry_on()
-        });
-        chain::copy_to_submission(&self.core, outcome, promise, || self.name());
-    }
-}
-
 impl<T: Clone + 'static> AnyTask for Shared<T> {
     fn step(self: Rc<Self>, origin: Origin) {
-        let Some(key) = self.place.get() else { return };
-        //= SPEC.md#t-4
-        //# Any `std` future MUST make progress when its waker is called, from any thread, and wakes
-        //# that come before the task runs MUST be coalesced into one step.
-        if origin == Origin::Posted && self.passes_over.replace(false) {
-            return;
-        }
-        //= SPEC.md#c-6
-        //# Cancelling a submission MUST be seen by its task no later than the beginning of the next
-        //# step that starts after the call returned, from any thread.
-        // Before the flag is cleared: this very step delivers the cancel, no other need be queued.
-        if self.submission_cancelled() {
-            self.cancel_for_submission();
-        }
-        let waker = self.begin_step(key, origin);
-        //= SPEC.md#t-7
-        //# A task cancelled before its first step MUST end cancelled without running a statement.
-        //= SPEC.md#c-5
-        //# A submission cancelled before its task began MUST end without running a statement of the
-        //# coroutine.
-        let first = !self.started.replace(true);
-        if first && let Some(cancelled) = self.port().take_pending() {
-            self.drop_body();
-            return self.finish(Err(cancelled.into()));
-        }
-        // `None` only for a task that is done.
-        let Some(body) = self.body.take() else { return };
-        match self.poll_body(body, waker) {
-            Some(result) => {
-                self.finish(result);
-                self.leave_spares();
-            }
-            None if first => self.hear_of_cancel(key),
-            None => {}
-        }
+        self.take_step(origin);
     }
 
     fn cancel_for_submission(&self) {
@@ -353,11 +125,7 @@ impl<T: Clone + 'static> AnyTask for Shared<T> {
     }
 
     fn abandon(self: Rc<Self>, why: Exception) {
-        self.drop_body();
-        self.give_up_place();
-        // Whoever abandons it reports it.
-        self.completion.mark_retrieved();
-        self.settle(Outcome::Exception(why), Delivery::Queued);
+        self.end_abandoned(why);
     }
 
     fn id(&self) -> u64 {
@@ -530,89 +298,5 @@ impl<T: Clone + 'static> Clone for Task<T> {
 impl<T: Clone + 'static> fmt::Debug for Task<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Task").field("name", &self.name()).field("outcome", &self.joined).finish()
-    }
-}
-
-/// A task without its result type: what [`current_task`] and
-/// [`LocalLoop::all_tasks`](crate::LocalLoop::all_tasks) give.
-#[derive(Clone)]
-pub struct TaskRef(Rc<dyn AnyTask>);
-
-impl TaskRef {
-    pub(crate) fn new(task: Rc<dyn AnyTask>) -> TaskRef {
-        TaskRef(task)
-    }
-
-    /// Unique among all tasks of the process.
-    #[must_use]
-    pub fn id(&self) -> u64 {
-        self.0.id()
-    }
-
-    /// The task's name.
-    #[must_use]
-    pub fn name(&self) -> String {
-        self.0.name()
-    }
-
-    /// Names the task.
-    pub fn set_name(&self, name: &str) {
-        self.0.set_name(name);
-    }
-
-    /// Whether the task has an outcome.
-    #[must_use]
-    pub fn done(&self) -> bool {
-        self.0.is_done()
-    }
-
-    /// How many cancels were asked for and not taken back.
-    #[must_use]
-    pub fn cancelling(&self) -> usize {
-        self.0.cancelling()
-    }
-
-    /// Takes one cancel back, as [`Task::uncancel`].
-    pub fn uncancel(&self) -> usize {
-        self.0.uncancel()
-    }
-
-    /// Cancels the task, as [`Task::cancel`].
-    pub fn cancel(&self) -> bool {
-        self.0.cancel(None)
-    }
-
-    /// Cancels with a message, as [`Task::cancel_with_message`].
-    pub fn cancel_with_message(&self, message: &str) -> bool {
-        self.0.cancel(Some(message))
-    }
-}
-
-impl fmt::Debug for TaskRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TaskRef").field("name", &self.name()).field("done", &self.done()).finish()
-    }
-}
-
-//= SPEC.md#t-17
-//# `current_task` MUST name the task whose step is being run, and `all_tasks` every task that is
-//# not done.
-/// The task whose step is being run on this thread, if one is.
-#[must_use]
-pub fn current_task() -> Option<TaskRef> {
-    LoopCore::current()?.current_task.borrow().clone().map(TaskRef)
-}
-
-/// Ends every task of a loop that closes.
-pub(crate) fn abandon_all(core: &LoopCore) {
-    loop {
-        // In rounds: what a coroutine owns may cancel or finish others when it is dropped.
-        let round: Vec<_> = core.tasks.borrow().values().cloned().collect();
-        if round.is_empty() {
-            return;
-        }
-        for task in round {
-            task.abandon(LoopClosed.into());
-        }
     }
 }

@@ -1,0 +1,157 @@
+//! The steps of a task.
+//!
+//! A step looks whether the submission was cancelled, lowers the waker's flags, and polls the coroutine as the loop's
+//! current task. The coroutine is then suspended until somebody wakes it, or the task ends (`end`).
+//!
+//! Many tasks end in their first step. The waker and the port are therefore made when that begins, and
+//! handed on to the next task if nobody has kept anything of them. A port is handed on also by a task that is
+//! suspended, if it is suspended on nothing that the port has to know.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use super::{Body, Shared};
+use crate::awaiting::CancelPort;
+use crate::chain;
+use crate::core::{AnyTask, Origin};
+use crate::exception::{Exception, shield_from_panic};
+use crate::primitives::Arc;
+use crate::table::Key;
+use crate::waker::TaskWaker;
+
+impl<T: Clone + 'static> Shared<T> {
+    /// An entry of the task has its turn.
+    pub(super) fn take_step(self: &Rc<Self>, origin: Origin) {
+        let Some(key) = self.place.get() else { return };
+        //= SPEC.md#t-4
+        //# Any `std` future MUST make progress when its waker is called, from any thread, and wakes
+        //# that come before the task runs MUST be coalesced into one step.
+        if origin == Origin::Posted && self.passes_over.replace(false) {
+            return;
+        }
+        //= SPEC.md#c-6
+        //# Cancelling a submission MUST be seen by its task no later than the beginning of the next
+        //# step that starts after the call returned, from any thread.
+        // Before the flag is cleared: this very step delivers the cancel, no other need be queued.
+        if self.submission_cancelled() {
+            self.cancel_for_submission();
+        }
+        let waker = self.begin_step(key, origin);
+        //= SPEC.md#t-7
+        //# A task cancelled before its first step MUST end cancelled without running a statement.
+        //= SPEC.md#c-5
+        //# A submission cancelled before its task began MUST end without running a statement of the
+        //# coroutine.
+        let first = !self.started.replace(true);
+        if first && let Some(cancelled) = self.port().take_pending() {
+            self.drop_body();
+            return self.finish(Err(cancelled.into()));
+        }
+        // `None` only for a task that is done.
+        let Some(body) = self.body.take() else { return };
+        match self.poll_body(body, waker) {
+            Some(result) => {
+                self.finish(result);
+                self.leave_spares();
+            }
+            None if first => self.hear_of_cancel(key),
+            None => {}
+        }
+    }
+
+    /// Has the task step. Until its first step it need not be told.
+    pub(super) fn wake(&self) {
+        if let Some(waker) = self.waker.look(Arc::clone) {
+            waker.wake_by_ref();
+        }
+    }
+
+    pub(super) fn port(&self) -> Rc<CancelPort> {
+        let port = self.port.take().or_else(|| self.core.spare_port.take());
+        let port = port.unwrap_or_else(|| CancelPort::new(self.core.gate().id()));
+        self.port.put(Rc::clone(&port));
+        port
+    }
+
+    /// A step begins: what to poll the coroutine with. Made now if this is the first step.
+    fn begin_step(&self, key: Key, origin: Origin) -> Waker {
+        let waker = self.waker.take().unwrap_or_else(|| {
+            let spare = self.core.spare_waker.take();
+            let spare = spare.and_then(|mut spare| spare.start_over(key).then_some(spare));
+            spare.unwrap_or_else(|| TaskWaker::new(self.core.gate(), key))
+        });
+        if waker.lower() && origin == Origin::Queued {
+            let another = self.passes_over.replace(true);
+            debug_assert!(!another, "a posted step is passed over before another is posted");
+        }
+        let polled_with = self.polled_with.take();
+        let polled_with = polled_with.unwrap_or_else(|| Waker::from(Arc::clone(&waker)));
+        self.waker.put(waker);
+        polled_with
+    }
+
+    /// The task is done: whoever comes next may have what it leaves.
+    fn leave_spares(&self) {
+        let (port, waker) = (self.port.take(), self.waker.take());
+        if let Some(port) = port
+            && port.is_unused()
+        {
+            self.core.spare_port.set(Some(port));
+        }
+        self.core.spare_waker.set(waker);
+    }
+
+    /// Polls the coroutine as the loop's current task.
+    fn poll_body(self: &Rc<Self>, mut body: Body<T>, waker: Waker) -> Option<Result<T, Exception>> {
+        let port = self.port();
+        let previous = self.core.current_task.replace(Some(Rc::clone(self) as Rc<dyn AnyTask>));
+        let entered = port.enter();
+        port.begin_step();
+        let polled =
+            catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(&mut Context::from_waker(&waker))));
+        let result = match polled {
+            Ok(Poll::Pending) => match port.take_refused() {
+                None => {
+                    self.body.put(body);
+                    self.polled_with.put(waker);
+                    None
+                }
+                //= SPEC.md#t-9
+                //# A coroutine suspended in a foreign awaitable MUST be dropped at that await when
+                //# it is cancelled, and its task ends cancelled.
+                Some(cancelled) => {
+                    shield_from_panic("a coroutine panicked when dropped", || drop(body));
+                    Some(Err(cancelled.into()))
+                }
+            },
+            Ok(Poll::Ready(result)) => {
+                //= SPEC.md#t-3
+                //# A coroutine MUST be dropped before its outcome can be observed.
+                shield_from_panic("a coroutine panicked when dropped", || drop(body));
+                Some(result)
+            }
+            Err(payload) => {
+                shield_from_panic("a coroutine panicked when dropped", || drop(body));
+                Some(Err(Exception::from_panic(payload)))
+            }
+        };
+        drop(entered);
+        self.core.current_task.replace(previous);
+        if result.is_none() && port.is_unused() {
+            // The task is suspended on nothing that the port has to know: the next step may use it.
+            drop(port);
+            self.core.spare_port.set(self.port.take());
+        }
+        result
+    }
+
+    /// Suspended for the first time: until now a step was on its way, which looks by itself whether the submission
+    /// was cancelled. From now on the cancel has to make the task step.
+    fn hear_of_cancel(&self, key: Key) {
+        if let Some(submission) = self.submission.take() {
+            chain::cancel_with_submission(&self.core, &submission, key);
+            self.submission.put(submission);
+        }
+    }
+}
