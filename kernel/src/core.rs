@@ -9,7 +9,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::awaiting::CancelPort;
+use crate::awaiting::{CurrentPort, EnteredLoop as EnteredPort};
 use crate::exception::{Exception, LoopClosed};
 use crate::executor::{Executor, ThreadPoolExecutor};
 use crate::primitives::{Arc, Clock, Pipe, Poller, thread_local};
@@ -101,8 +101,9 @@ pub(crate) struct LoopCore {
     pub(crate) watched: RefCell<HashMap<i32, Watched>>,
     /// Descriptors that reported, to be armed again before the next sleep.
     pub(crate) disarmed: RefCell<Vec<i32>>,
+    /// Where awaits look.
+    pub(crate) port: Rc<CurrentPort>,
     /// Left by a task that is done, for the next one.
-    pub(crate) spare_port: Cell<Option<Rc<CancelPort>>>,
     pub(crate) spare_waker: Cell<Option<Arc<TaskWaker>>>,
     /// Posters may take the loop for asleep: it has not woken up since it went to sleep, or began to run.
     pub(crate) asleep: Cell<bool>,
@@ -123,6 +124,7 @@ impl LoopCore {
         let pipe = Arc::new(Pipe::new()?);
         let poller = Poller::new(&clock, &pipe)?;
         let gate = Gate::new(clock, patience, Arc::clone(&pipe));
+        let port = CurrentPort::new(gate.id());
         Ok(Rc::new(LoopCore {
             queue: ReadyQueue::new(gate),
             tasks: RefCell::default(),
@@ -135,7 +137,7 @@ impl LoopCore {
             pipe_broken: Cell::new(false),
             watched: RefCell::default(),
             disarmed: RefCell::default(),
-            spare_port: Cell::default(),
+            port,
             spare_waker: Cell::default(),
             asleep: Cell::new(true),
             running: Cell::new(false),
@@ -172,7 +174,7 @@ impl LoopCore {
     /// Makes this the thread's running loop until the guard is dropped.
     pub(crate) fn enter(self: &Rc<Self>) -> EnteredLoop {
         CURRENT.with(|current| *current.borrow_mut() = Some(Rc::clone(self)));
-        EnteredLoop
+        EnteredLoop(self.port.enter())
     }
 
     /// Keeps a parcel until its key is posted, or the loop closes.
@@ -198,7 +200,7 @@ impl LoopCore {
     }
 }
 
-pub(crate) struct EnteredLoop;
+pub(crate) struct EnteredLoop(#[allow(dead_code, reason = "for its drop")] EnteredPort);
 
 impl Drop for EnteredLoop {
     fn drop(&mut self) {

@@ -20,7 +20,7 @@ use std::task::{Context, Poll, Waker};
 
 use smallvec::SmallVec;
 
-use crate::awaiting::{CancelPort, Suspension, Taken, Target};
+use crate::awaiting::{Suspension, Taken, Target, current};
 use crate::exception::{
     BrokenPromise, Cancelled, Exception, ExceptionContext, InvalidState, LoopClosed, Outcome,
     ResultError, shield_from_panic,
@@ -284,7 +284,7 @@ impl<T> LoopFuture<T> {
 
     /// Clause L-7: a task of another loop must not be suspended here.
     fn check_same_loop(&self) -> Result<(), ForeignLoop> {
-        match CancelPort::current_loop() {
+        match current::loop_id() {
             Some(id) if id != self.completion().queue.gate().id() => Err(ForeignLoop),
             _ => Ok(()),
         }

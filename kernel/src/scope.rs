@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::awaiting::{CancelPort, Suspension, Taken, Target};
+use crate::awaiting::{CancelPort, Suspension, Taken, Target, current};
 use crate::concurrent::ConcurrentFuture;
 use crate::core::LoopCore;
 use crate::exception::{Cancelled, Exception, ResultError};
@@ -93,7 +93,7 @@ pub async fn timeout<T>(
         return Err(TimeoutError.into());
     }
     let when = core.clock().now().checked_add(delay).ok_or(DeadlineOverflow)?;
-    let scope = Scope::new(&core);
+    let scope = Scope::new();
     let _timer = scope.expire_at(&core, when);
     match scope.run(future).await {
         Err(exception) if exception.is_cancelled() && scope.only_expired() => {
@@ -123,9 +123,9 @@ impl Drop for ScopeTimer {
 }
 
 impl Scope {
-    fn new(core: &LoopCore) -> Rc<Scope> {
+    fn new() -> Rc<Scope> {
         Rc::new(Scope {
-            port: CancelPort::new(core.gate().id()),
+            port: CancelPort::new(),
             waker: RefCell::default(),
             expired: Cell::new(false),
             foreign: Cell::new(false),
@@ -231,7 +231,7 @@ impl Scope {
 
 /// To whatever is around a scope that has ended.
 fn give_back(cancelled: Cancelled) {
-    if let Some(outside) = CancelPort::current() {
+    if let Some(outside) = current::port() {
         outside.give_back(cancelled);
     }
 }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use super::audience::Awaiter;
 use super::{ConcurrentFuture, Shared};
-use crate::awaiting::{CancelPort, RemoteAwaiter, RemoteTarget, Taken};
+use crate::awaiting::{RemoteAwaiter, RemoteTarget, Taken, current};
 use crate::exception::Exception;
 use crate::primitives::Arc;
 
@@ -40,7 +40,7 @@ impl<T: Clone + Send + 'static> Future for ConcurrentFuture<T> {
             state.next_awaiter += 1;
             state.next_awaiter
         });
-        let awaiter = Awaiter { key, port: CancelPort::current_id(), waker };
+        let awaiter = Awaiter { key, port: current::port_id(), waker };
         let replaced = state.audience.set_awaiter(awaiter);
         drop(state);
         drop(replaced);

@@ -13,7 +13,7 @@
 
 use std::task::{Context, Poll, Waker};
 
-use crate::awaiting::{CancelPort, RemoteAwaiter, RemoteSuspension, RemoteTarget, Taken};
+use crate::awaiting::{RemoteAwaiter, RemoteSuspension, RemoteTarget, Taken, current};
 use crate::core::LoopCore;
 use crate::exception::{BrokenPromise, Cancelled, Exception, shield_from_panic};
 use crate::handle::{ArcCall, Call};
@@ -136,7 +136,7 @@ impl Alarm {
             self.suspension.end();
             return Poll::Ready(Err(cancelled.into()));
         }
-        let awaiter = Awaiter { port: CancelPort::current_id(), waker: cx.waker().clone() };
+        let awaiter = Awaiter { port: current::port_id(), waker: cx.waker().clone() };
         let mut state = self.shared.0.lock();
         let (phase, unused) = match state.phase {
             Phase::Set => (Phase::Set, state.awaiter.replace(awaiter)),

@@ -49,8 +49,9 @@ impl<T: Clone + 'static> Shared<T> {
             return false;
         }
         self.cancel.requests.set(self.cancel.requests.get() + 1);
-        if !self.port().offer(&cancelled) {
-            self.port().set_pending(cancelled);
+        let port = self.port();
+        if !port.offer(&cancelled) {
+            port.set_pending(cancelled);
             self.wake();
         }
         true
@@ -64,7 +65,7 @@ impl<T: Clone + 'static> Shared<T> {
     pub(super) fn cancel_handed_on(&self, cancelled: &Cancelled) -> bool {
         // A failure that nobody has looked at stays to be reported.
         !self.completion.is_done()
-            && !self.port().is_handing()
+            && !self.known_port().is_some_and(|port| port.is_handing())
             && self.cancel_with(cancelled.clone())
     }
 
@@ -74,8 +75,10 @@ impl<T: Clone + 'static> Shared<T> {
     pub(super) fn take_back_cancel(&self) -> usize {
         let left = self.cancel.requests().saturating_sub(1);
         self.cancel.requests.set(left);
-        if left == 0 {
-            self.port().take_back();
+        if left == 0
+            && let Some(port) = self.known_port()
+        {
+            port.take_back();
         }
         left
     }

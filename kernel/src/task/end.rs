@@ -22,7 +22,8 @@ impl<T: Clone + 'static> Shared<T> {
         //= SPEC.md#t-11
         //# A cancel that nobody received before the coroutine returned a value MUST make the task
         //# cancelled; if it returned an exception the exception stands.
-        if let (Outcome::Value(_), Some(cancelled)) = (&outcome, self.port().take_unreceived()) {
+        let unreceived = self.known_port().and_then(|port| port.take_unreceived());
+        if let (Outcome::Value(_), Some(cancelled)) = (&outcome, unreceived) {
             outcome = Outcome::Cancelled(cancelled);
         }
         let exit = match &outcome {

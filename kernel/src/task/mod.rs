@@ -63,7 +63,7 @@ struct Shared<T: Clone + 'static> {
     waker: Slot<Arc<TaskWaker>>,
     /// What the coroutine is polled with, from its second step on and between the steps.
     polled_with: Slot<Waker>,
-    /// `None` while it is not needed, and once it is done.
+    /// `None` until something needs it, while the task is being polled, and once it is done.
     port: Slot<Rc<CancelPort>>,
     started: Cell<bool>,
     /// The entry of a step that another thread posted is still to come, and a step has swallowed it.
@@ -238,8 +238,7 @@ impl<T: Clone + 'static> Task<T> {
 
     /// Whether the step that runs is this task's own.
     pub(crate) fn is_current(&self) -> bool {
-        let current = self.shared.core.current_task.borrow();
-        current.as_ref().is_some_and(|current| current.id() == self.shared.id)
+        self.shared.is_current()
     }
 
     /// Chains the task to the submission that asked for it.

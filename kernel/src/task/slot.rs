@@ -19,6 +19,11 @@ impl<V> Slot<V> {
         drop(self.0.replace(Some(value)));
     }
 
+    /// The same with what may be nothing.
+    pub(super) fn set(&self, value: Option<V>) {
+        drop(self.0.replace(value));
+    }
+
     /// `look` must not reach this slot.
     pub(super) fn look<R>(&self, look: impl FnOnce(&V) -> R) -> Option<R> {
         let value = self.0.take()?;

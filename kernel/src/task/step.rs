@@ -3,9 +3,8 @@
 //! A step looks whether the submission was cancelled, lowers the waker's flags, and polls the coroutine as the loop's
 //! current task. The coroutine is then suspended until somebody wakes it, or the task ends (`end`).
 //!
-//! Many tasks end in their first step. The waker and the port are therefore made when that begins, and
-//! handed on to the next task if nobody has kept anything of them. A port is handed on also by a task that is
-//! suspended, if it is suspended on nothing that the port has to know.
+//! Many tasks end in their first step. The waker is therefore made when that begins, and handed on to the next
+//! task if nobody has kept it; a port is made when something first needs it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -44,7 +43,7 @@ impl<T: Clone + 'static> Shared<T> {
         //# A submission cancelled before its task began MUST end without running a statement of the
         //# coroutine.
         let first = !self.started.replace(true);
-        if first && let Some(cancelled) = self.port().take_pending() {
+        if first && let Some(cancelled) = self.known_port().and_then(|port| port.take_pending()) {
             self.drop_body();
             return self.finish(Err(cancelled.into()));
         }
@@ -53,7 +52,7 @@ impl<T: Clone + 'static> Shared<T> {
         match self.poll_body(body, waker) {
             Some(result) => {
                 self.finish(result);
-                self.leave_spares();
+                self.leave_waker();
             }
             None if first => self.hear_of_cancel(key),
             None => {}
@@ -67,11 +66,27 @@ impl<T: Clone + 'static> Shared<T> {
         }
     }
 
+    /// The task's port, made now if need be. The loop has it while the task is being polled.
     pub(super) fn port(&self) -> Rc<CancelPort> {
-        let port = self.port.take().or_else(|| self.core.spare_port.take());
-        let port = port.unwrap_or_else(|| CancelPort::new(self.core.gate().id()));
+        if self.is_current() {
+            return self.core.port.of_task();
+        }
+        let port = self.port.take().unwrap_or_else(CancelPort::new);
         self.port.put(Rc::clone(&port));
         port
+    }
+
+    /// The same, if it has been needed before.
+    pub(super) fn known_port(&self) -> Option<Rc<CancelPort>> {
+        if self.is_current() {
+            return self.core.port.known_of_task();
+        }
+        self.port.look(Rc::clone)
+    }
+
+    /// Whether the step that runs is this task's own.
+    pub(super) fn is_current(&self) -> bool {
+        self.core.current_task.borrow().as_ref().is_some_and(|task| task.id() == self.id)
     }
 
     /// A step begins: what to poll the coroutine with. Made now if this is the first step.
@@ -91,27 +106,20 @@ impl<T: Clone + 'static> Shared<T> {
         polled_with
     }
 
-    /// The task is done: whoever comes next may have what it leaves.
-    fn leave_spares(&self) {
-        let (port, waker) = (self.port.take(), self.waker.take());
-        if let Some(port) = port
-            && port.is_unused()
-        {
-            self.core.spare_port.set(Some(port));
-        }
-        self.core.spare_waker.set(waker);
+    /// The task is done: whoever comes next may have its waker.
+    fn leave_waker(&self) {
+        drop(self.port.take());
+        self.core.spare_waker.set(self.waker.take());
     }
 
     /// Polls the coroutine as the loop's current task.
     fn poll_body(self: &Rc<Self>, mut body: Body<T>, waker: Waker) -> Option<Result<T, Exception>> {
-        let port = self.port();
-        let previous = self.core.current_task.replace(Some(Rc::clone(self) as Rc<dyn AnyTask>));
-        let entered = port.enter();
-        port.begin_step();
+        self.core.port.begin_step(self.port.take());
+        self.core.current_task.replace(Some(Rc::clone(self) as Rc<dyn AnyTask>));
         let polled =
             catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(&mut Context::from_waker(&waker))));
         let result = match polled {
-            Ok(Poll::Pending) => match port.take_refused() {
+            Ok(Poll::Pending) => match self.core.port.take_refused() {
                 None => {
                     self.body.put(body);
                     self.polled_with.put(waker);
@@ -136,13 +144,8 @@ impl<T: Clone + 'static> Shared<T> {
                 Some(Err(Exception::from_panic(payload)))
             }
         };
-        drop(entered);
-        self.core.current_task.replace(previous);
-        if result.is_none() && port.is_unused() {
-            // The task is suspended on nothing that the port has to know: the next step may use it.
-            drop(port);
-            self.core.spare_port.set(self.port.take());
-        }
+        self.core.current_task.take();
+        self.port.set(self.core.port.end_step());
         result
     }
 
