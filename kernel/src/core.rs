@@ -16,7 +16,7 @@ use crate::primitives::{Arc, Clock, Pipe, Poller, thread_local};
 use crate::ready_queue::ReadyQueue;
 use crate::releases::Releases;
 use crate::table::{Key, Table};
-use crate::waker::TaskWaker;
+use crate::waker;
 use crate::wakeup::Gate;
 
 /// Who had a task step.
@@ -104,7 +104,7 @@ pub(crate) struct LoopCore {
     /// Where awaits look.
     pub(crate) port: Rc<CurrentPort>,
     /// Left by a task that is done, for the next one.
-    pub(crate) spare_waker: Cell<Option<Arc<TaskWaker>>>,
+    pub(crate) spare_waker: Cell<Option<waker::Pair>>,
     /// Posters may take the loop for asleep: it has not woken up since it went to sleep, or began to run.
     pub(crate) asleep: Cell<bool>,
     pub(crate) running: Cell<bool>,

@@ -4,11 +4,33 @@ use std::num::NonZeroU64;
 
 use slab::Slab;
 
+use crate::primitives::Label;
+
 /// Names one entry of one [`Table`], for ever: a removed entry's key finds nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key {
     index: usize,
     serial: NonZeroU64,
+}
+
+/// The place of a [`Key`] in what several threads hold; replaced only while nobody else can reach it.
+#[derive(Default)]
+pub(crate) struct KeyLabel {
+    index: Label,
+    serial: Label,
+}
+
+impl KeyLabel {
+    pub(crate) fn get(&self) -> Key {
+        let serial = NonZeroU64::new(self.serial.get()).expect("written before it is read");
+        let index = self.index.get().try_into().expect("an index into a slab");
+        Key { index, serial }
+    }
+
+    pub(crate) fn set(&self, key: Key) {
+        self.index.set(key.index as u64);
+        self.serial.set(key.serial.get());
+    }
 }
 
 pub(crate) struct Table<V> {

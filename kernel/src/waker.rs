@@ -12,41 +12,45 @@
 //! task then passes over the posted entry when that has its turn. The other way round cannot be: a wake on the loop's
 //! thread that finds *posted* queues nothing.
 
-use std::task::Wake;
+use std::task::{Wake, Waker};
 
 use crate::core::LoopCore;
-use crate::primitives::{Arc, AtomicBool, Ordering};
-use crate::table::Key;
+use crate::primitives::{Arc, AtomicBool, Ordering, is_held_here_only};
+use crate::table::{Key, KeyLabel};
 use crate::wakeup::Gate;
 
 /// Made when a task's first step begins: until then there is nobody who could wake it.
 pub(crate) struct TaskWaker {
     gate: Arc<Gate>,
-    key: Key,
+    key: KeyLabel,
     /// A step is in the queue. Of the loop's thread alone.
     queued: AtomicBool,
     /// A step is posted, or was and is in the queue.
     posted: AtomicBool,
 }
 
-impl TaskWaker {
-    pub(crate) fn new(gate: &Arc<Gate>, key: Key) -> Arc<TaskWaker> {
-        Arc::new(TaskWaker {
-            gate: Arc::clone(gate),
-            key,
-            queued: AtomicBool::new(false),
-            posted: AtomicBool::new(false),
-        })
-    }
+/// A waker for whoever has it, and what its task is polled with.
+pub(crate) type Pair = (Arc<TaskWaker>, Waker);
 
-    /// Makes it another task's waker, if nobody else has kept it; whether it did.
-    pub(crate) fn start_over(self: &mut Arc<TaskWaker>, key: Key) -> bool {
-        let Some(waker) = Arc::get_mut(self) else { return false };
-        waker.key = key;
+impl TaskWaker {
+    /// The waker of the task `key`: `spare`, if nobody has kept it, or a new one.
+    pub(crate) fn pair(spare: Option<Pair>, gate: &Arc<Gate>, key: Key) -> Pair {
+        // The one reference is the waker's own, the other that of what its task was polled with.
+        let spare = spare.filter(|(waker, _)| is_held_here_only(waker, 2));
+        let (waker, polled_with) = spare.unwrap_or_else(|| {
+            let waker = Arc::new(TaskWaker {
+                gate: Arc::clone(gate),
+                key: KeyLabel::default(),
+                queued: AtomicBool::new(false),
+                posted: AtomicBool::new(false),
+            });
+            (Arc::clone(&waker), Waker::from(waker))
+        });
+        waker.key.set(key);
         // Relaxed: nobody else can see it.
         waker.queued.store(false, Ordering::Relaxed);
         waker.posted.store(false, Ordering::Relaxed);
-        true
+        (waker, polled_with)
     }
 
     /// A step begins: a wake after this point has another follow. Whether one was posted.
@@ -92,12 +96,12 @@ impl Wake for TaskWaker {
         let here = LoopCore::with_current(|core| {
             let own = core.gate().id() == self.gate.id();
             if own {
-                core.queue.push_step(self.key, || self.must_queue());
+                core.queue.push_step(self.key.get(), || self.must_queue());
             }
             own
         });
         if here != Some(true) && !self.is_queued_between_runs() {
-            self.gate.post_step(self.key, &self.posted);
+            self.gate.post_step(self.key.get(), &self.posted);
         }
     }
 }

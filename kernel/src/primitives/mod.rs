@@ -56,6 +56,31 @@ pub(crate) use std::sync::atomic::Ordering;
 /// std's, on both sides: its counting is not modelled.
 pub(crate) type Arc<T> = std::sync::Arc<T>;
 
+/// Whether nobody but the caller can reach what he holds `count` references to. What others did with theirs has then
+/// happened before.
+pub(crate) fn is_held_here_only<T>(held: &Arc<T>, count: usize) -> bool {
+    let only = Arc::strong_count(held) == count;
+    // Ordering: Acquire pairs with the release by which an `Arc` is let go of.
+    std::sync::atomic::fence(Ordering::Acquire);
+    only
+}
+
+/// A number that is replaced only while nobody else can reach it ([`is_held_here_only`]). Not modelled.
+#[derive(Default)]
+pub(crate) struct Label(std::sync::atomic::AtomicU64);
+
+impl Label {
+    pub(crate) fn get(&self) -> u64 {
+        // Relaxed: whoever reads it was handed the reference after it was written.
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set(&self, number: u64) {
+        // Relaxed: as above.
+        self.0.store(number, Ordering::Relaxed);
+    }
+}
+
 /// What a value behind a lock shows to an explorer, each time that its lock is let go.
 ///
 /// Such a value is locked by [`checked_mutex`].

@@ -91,17 +91,14 @@ impl<T: Clone + 'static> Shared<T> {
 
     /// A step begins: what to poll the coroutine with. Made now if this is the first step.
     fn begin_step(&self, key: Key, origin: Origin) -> Waker {
-        let waker = self.waker.take().unwrap_or_else(|| {
-            let spare = self.core.spare_waker.take();
-            let spare = spare.and_then(|mut spare| spare.start_over(key).then_some(spare));
-            spare.unwrap_or_else(|| TaskWaker::new(self.core.gate(), key))
+        let pair = self.waker.take().zip(self.polled_with.take());
+        let (waker, polled_with) = pair.unwrap_or_else(|| {
+            TaskWaker::pair(self.core.spare_waker.take(), self.core.gate(), key)
         });
         if waker.lower() && origin == Origin::Queued {
             let another = self.passes_over.replace(true);
             debug_assert!(!another, "a posted step is passed over before another is posted");
         }
-        let polled_with = self.polled_with.take();
-        let polled_with = polled_with.unwrap_or_else(|| Waker::from(Arc::clone(&waker)));
         self.waker.put(waker);
         polled_with
     }
@@ -109,7 +106,7 @@ impl<T: Clone + 'static> Shared<T> {
     /// The task is done: whoever comes next may have its waker.
     fn leave_waker(&self) {
         drop(self.port.take());
-        self.core.spare_waker.set(self.waker.take());
+        self.core.spare_waker.set(self.waker.take().zip(self.polled_with.take()));
     }
 
     /// Polls the coroutine as the loop's current task.
@@ -122,7 +119,6 @@ impl<T: Clone + 'static> Shared<T> {
             Ok(Poll::Pending) => match self.core.port.take_refused() {
                 None => {
                     self.body.put(body);
-                    self.polled_with.put(waker);
                     None
                 }
                 //= SPEC.md#t-9
@@ -144,6 +140,7 @@ impl<T: Clone + 'static> Shared<T> {
                 Some(Err(Exception::from_panic(payload)))
             }
         };
+        self.polled_with.put(waker);
         self.core.current_task.take();
         self.port.set(self.core.port.end_step());
         result
