@@ -64,7 +64,7 @@ impl CancelPort {
         targets.retain(|registration| {
             let stale = registration.target.is_stale();
             if stale {
-                self.withdraw(registration.key);
+                self.withdraw(registration.key, false);
             }
             !stale
         });
@@ -88,13 +88,6 @@ impl CancelPort {
             self.refused.set(true);
         }
         taken
-    }
-
-    /// The awaitable behind the registration `key` is ready: what it had handed on has come back as this.
-    pub(super) fn note_ready(&self, key: u64) {
-        if self.targets.borrow().iter().any(|known| known.key == key && known.handed_on) {
-            self.received.set(true);
-        }
     }
 
     /// Whether what the task is suspended on has refused the pending cancel, and is not to be asked again.
@@ -200,11 +193,23 @@ impl CancelPort {
         key
     }
 
-    pub(super) fn withdraw(&self, key: u64) {
+    /// The awaitable behind the registration `key` is gone. If it `is_ready`, what its target had handed on has come
+    /// back as that.
+    pub(super) fn withdraw(&self, key: u64, is_ready: bool) {
         let mut targets = self.targets.borrow_mut();
         let found = targets.iter().position(|known| known.key == key);
         let removed = found.map(|index| targets.swap_remove(index));
         drop(targets);
+        if is_ready && removed.as_ref().is_some_and(|removed| removed.handed_on) {
+            self.received.set(true);
+        }
+        if !self.delivered.borrow().is_empty() {
+            self.withdraw_delivery(key);
+        }
+        drop(removed);
+    }
+
+    fn withdraw_delivery(&self, key: u64) {
         let mut delivered = self.delivered.borrow_mut();
         let undelivered = delivered.iter().position(|(known, _)| *known == key);
         let undelivered = undelivered.map(|index| delivered.remove(index).1);
@@ -212,6 +217,5 @@ impl CancelPort {
         if let Some(cancelled) = undelivered {
             self.give_back(cancelled);
         }
-        drop(removed);
     }
 }

@@ -49,20 +49,19 @@ impl Suspension {
 
     /// The awaitable is ready: what its target had handed on has come back as this.
     pub(crate) fn ready(&mut self) {
-        if let Some((port, key)) = &self.0
-            && let Some(port) = port.upgrade()
-        {
-            port.note_ready(*key);
-        }
-        self.end();
+        self.withdraw(true);
     }
 
     /// The awaitable is gone, or yields a cancel.
     pub(crate) fn end(&mut self) {
+        self.withdraw(false);
+    }
+
+    fn withdraw(&mut self, is_ready: bool) {
         if let Some((port, key)) = self.0.take()
             && let Some(port) = port.upgrade()
         {
-            port.withdraw(key);
+            port.withdraw(key, is_ready);
         }
     }
 }
@@ -102,7 +101,7 @@ impl RemoteSuspension {
             && let Some(port) = current::known_port()
             && port.id() == id
         {
-            port.withdraw(key);
+            port.withdraw(key, false);
         }
     }
 }
