@@ -97,7 +97,7 @@ impl LoopHandle {
         T: Clone + Send + 'static,
         F: Future<Output = Result<T, Exception>> + Send + 'static,
     {
-        submit::run_coroutine_threadsafe(&self.gate, move || coroutine)
+        submit::run_coroutine_threadsafe(&self.gate, coroutine)
     }
 
     /// The same for a coroutine that is not `Send`: `build` is called on the loop thread.
@@ -127,7 +127,7 @@ impl LoopHandle {
         T: Clone + Send + 'static,
         F: Future<Output = Result<T, Exception>> + 'static,
     {
-        submit::run_coroutine_threadsafe(&self.gate, build)
+        submit::run_coroutine_threadsafe_with(&self.gate, build)
     }
 
     //= SPEC.md#g-2

@@ -7,7 +7,12 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
 
 use crate::chain;
 use crate::concurrent::{self, ConcurrentFuture, Doer, Promise};
@@ -17,8 +22,8 @@ use crate::executor::{Executor, SubmitError, ThreadPoolExecutor, Work};
 use crate::future::LoopFuture;
 use crate::handle::{ArcCall, SharedCall};
 use crate::primitives::{Arc, Time};
-use crate::task;
-use crate::wakeup::{Gate, Posted, Refused};
+use crate::task::{self, Task};
+use crate::wakeup::{Begin, Gate, Posted, Refused};
 
 /// Why a loop did not take what another thread handed it. Nothing was queued.
 #[derive(Debug)]
@@ -72,11 +77,25 @@ pub(crate) fn post_call(
 //= SPEC.md#u-2
 //# Submitting to a closed loop MUST be refused in the submitting thread, and the coroutine MUST be
 //# dropped unrun.
+/// Has the loop make a task of a coroutine, and chain that to the returned future.
+pub(crate) fn run_coroutine_threadsafe<T, F>(
+    gate: &Arc<Gate>,
+    coroutine: F,
+) -> Result<ConcurrentFuture<T>, PostError>
+where
+    T: Clone + Send + 'static,
+    F: Future<Output = Result<T, Exception>> + Send + 'static,
+{
+    let (promise, future) = pair(gate);
+    post(gate, Posted::Begin(Box::pin(Submission { coroutine, promise: Some(promise) })))?;
+    Ok(future)
+}
+
 //= SPEC.md#u-3
 //# A coroutine that is not `Send` MUST be submittable as a `Send` closure that builds it on the
 //# loop thread.
-/// Has the loop build a coroutine, make a task of it, and chain that to the returned future.
-pub(crate) fn run_coroutine_threadsafe<T, F>(
+/// The same for a coroutine that the loop has to build first.
+pub(crate) fn run_coroutine_threadsafe_with<T, F>(
     gate: &Arc<Gate>,
     build: impl FnOnce() -> F + Send + 'static,
 ) -> Result<ConcurrentFuture<T>, PostError>
@@ -84,27 +103,78 @@ where
     T: Clone + Send + 'static,
     F: Future<Output = Result<T, Exception>> + 'static,
 {
-    //= SPEC.md#c-8
-    //# Closing a loop MUST finish every accepted submission that is not done, with an error that
-    //# says the loop was closed; an outcome that the task had already reached MUST be delivered.
-    let (promise, future) =
-        concurrent::pair_for(Doer::Thread(gate.owner()), || LoopClosed.into(), gate.patience());
-    post(gate, Posted::Begin(Box::new(move || begin(build, promise))))?;
+    let (promise, future) = pair(gate);
+    let submission = ToBeBuilt { build: Some(build), promise: Some(promise) };
+    post(gate, Posted::Begin(Box::pin(submission)))?;
     Ok(future)
 }
 
-/// On the loop: the submission's turn has come.
-fn begin<T, F>(build: impl FnOnce() -> F, promise: Promise<T>)
+//= SPEC.md#c-8
+//# Closing a loop MUST finish every accepted submission that is not done, with an error that
+//# says the loop was closed; an outcome that the task had already reached MUST be delivered.
+fn pair<T>(gate: &Arc<Gate>) -> (Promise<T>, ConcurrentFuture<T>) {
+    concurrent::pair_for(Doer::Thread(gate.owner()), || LoopClosed.into(), gate.patience())
+}
+
+pin_project! {
+    /// A coroutine on its way to the loop, which the task is then made of as it is.
+    struct Submission<F, T> {
+        #[pin]
+        coroutine: F,
+        promise: Option<Promise<T>>,
+    }
+}
+
+impl<F: Future, T> Future for Submission<F, T> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.project().coroutine.poll(cx)
+    }
+}
+
+impl<F, T> Begin for Submission<F, T>
+where
+    T: Clone + Send + 'static,
+    F: Future<Output = Result<T, Exception>> + Send + 'static,
+{
+    fn begin(mut self: Pin<Box<Self>>) {
+        if let Some(promise) = self.as_mut().project().promise.take() {
+            chain_to(promise, |core| task::create_task(core, self));
+        }
+    }
+}
+
+pin_project! {
+    /// The closure that builds a coroutine, on its way to the loop.
+    struct ToBeBuilt<B, T> {
+        build: Option<B>,
+        promise: Option<Promise<T>>,
+    }
+}
+
+impl<B, F, T> Begin for ToBeBuilt<B, T>
 where
     T: Clone + Send + 'static,
     F: Future<Output = Result<T, Exception>> + 'static,
+    B: FnOnce() -> F + Send,
 {
+    fn begin(mut self: Pin<Box<Self>>) {
+        let this = self.as_mut().project();
+        if let (Some(build), Some(promise)) = (this.build.take(), this.promise.take()) {
+            let built = catch_unwind(AssertUnwindSafe(build)).map_err(Exception::from_panic);
+            chain_to(promise, |core| task::create_task(core, Box::pin(built?)));
+        }
+    }
+}
+
+/// Makes the submission's task, or tells why there is none.
+fn chain_to<T: Clone + Send + 'static>(
+    promise: Promise<T>,
+    make: impl FnOnce(&Rc<LoopCore>) -> Result<Task<T>, Exception>,
+) {
     let Some(core) = LoopCore::current() else { return };
-    let built = std::panic::catch_unwind(std::panic::AssertUnwindSafe(build));
-    let made = built
-        .map_err(Exception::from_panic)
-        .and_then(|coroutine| task::create_task(&core, coroutine));
-    match made {
+    match make(&core) {
         Ok(task) => task.chain_to(promise),
         //= SPEC.md#t-15
         //# When a factory fails for a submission, the submitter's future and the exception handler

@@ -21,6 +21,7 @@
 //! the lock as ever.
 
 use std::io;
+use std::pin::Pin;
 use std::time::Duration;
 
 use crate::exception::{ExceptionContext, report_by_default};
@@ -36,7 +37,7 @@ pub(crate) enum Posted {
     /// Call a callback.
     Call(ArcCall),
     /// Begin a submission. It is cancelled through its future, so nobody else refers to this.
-    Begin(Box<dyn FnOnce() + Send>),
+    Begin(Pin<Box<dyn Begin>>),
     /// Set a timer.
     Timer(Box<(Time, ArcCall)>),
     /// Step a task whose waker was called.
@@ -49,6 +50,12 @@ pub(crate) enum Posted {
     Stop,
     /// A post that was withdrawn because its wake failed.
     Withdrawn,
+}
+
+/// A submission on its way; dropped if the loop closes first.
+pub(crate) trait Begin: Send {
+    /// On the loop: its turn has come.
+    fn begin(self: Pin<Box<Self>>);
 }
 
 /// Why a post was not accepted. The posted work is given back, to be dropped with no lock held.

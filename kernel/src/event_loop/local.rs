@@ -161,7 +161,7 @@ impl LocalLoop {
         T: Clone + 'static,
         F: Future<Output = Result<T, Exception>> + 'static,
     {
-        task::create_task(&self.core, coroutine)
+        task::create_task(&self.core, Box::pin(coroutine))
     }
 
     /// Every task that is not done.

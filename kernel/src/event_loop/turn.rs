@@ -161,7 +161,7 @@ fn perform(core: &Rc<LoopCore>, entry: Entry) {
         }
         Entry::Ready { fd, serial, direction } => watch::call(core, fd, serial, direction),
         Entry::Posted(Posted::Call(call)) => call.run(),
-        Entry::Posted(Posted::Begin(begin)) => begin(),
+        Entry::Posted(Posted::Begin(submission)) => submission.begin(),
         Entry::Posted(Posted::Cancel(key)) => {
             let task = core.tasks.borrow().get(key).cloned();
             if let Some(task) = task {

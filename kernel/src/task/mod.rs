@@ -45,7 +45,8 @@ use crate::waker::TaskWaker;
 use end::Delivery;
 use slot::Slot;
 
-type Body<T> = Pin<Box<dyn Future<Output = Result<T, Exception>>>>;
+/// A coroutine, erased.
+pub(crate) type Body<T> = Pin<Box<dyn Future<Output = Result<T, Exception>>>>;
 
 struct Shared<T: Clone + 'static> {
     completion: Completion<T>,
@@ -91,7 +92,7 @@ pub struct Task<T: Clone + 'static> {
 /// Makes a task of `body` with the loop's factory.
 pub(crate) fn create_task<T: Clone + 'static>(
     core: &Rc<LoopCore>,
-    body: impl Future<Output = Result<T, Exception>> + 'static,
+    body: Body<T>,
 ) -> Result<Task<T>, Exception> {
     core.queue.check_open()?;
     let shared = Rc::new(Shared {
@@ -99,7 +100,7 @@ pub(crate) fn create_task<T: Clone + 'static>(
         id: unique_id(),
         core: Rc::clone(core),
         name: Slot::default(),
-        body: Slot::new(Some(Box::pin(body))),
+        body: Slot::new(Some(body)),
         submission: Slot::default(),
         place: Cell::default(),
         waker: Slot::default(),
