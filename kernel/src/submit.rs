@@ -1,8 +1,8 @@
 //! Work that crosses threads, each way a few lines over `chain`.
 //!
-//! Clauses U-1 to U-5. A submission is one posted callback that owns the promise of its result: it is
-//! run, or dropped when the loop closes, and a dropped promise finishes its future. So whatever becomes
-//! of the loop, an accepted submission ends.
+//! Clauses U-1 to U-5. A submission is posted as its coroutine, or what builds that, with the promise of its result: it
+//! begins, or is dropped when the loop closes, and a dropped promise finishes its future. So whatever becomes
+//! of the loop, an accepted submission ends. What is posted is pinned, and the task is made of it as it is.
 
 use std::fmt;
 use std::future::Future;
