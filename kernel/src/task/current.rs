@@ -44,17 +44,17 @@ impl TaskRef {
         self.0.cancelling()
     }
 
-    /// Takes one cancel back, as [`Task::uncancel`].
+    /// Takes one cancel back, as [`Task::uncancel`](super::Task::uncancel).
     pub fn uncancel(&self) -> usize {
         self.0.uncancel()
     }
 
-    /// Cancels the task, as [`Task::cancel`].
+    /// Cancels the task, as [`Task::cancel`](super::Task::cancel).
     pub fn cancel(&self) -> bool {
         self.0.cancel(None)
     }
 
-    /// Cancels with a message, as [`Task::cancel_with_message`].
+    /// Cancels with a message, as [`Task::cancel_with_message`](super::Task::cancel_with_message).
     pub fn cancel_with_message(&self, message: &str) -> bool {
         self.0.cancel(Some(message))
     }
