@@ -174,7 +174,7 @@ impl LoopCore {
     /// Makes this the thread's running loop until the guard is dropped.
     pub(crate) fn enter(self: &Rc<Self>) -> EnteredLoop {
         CURRENT.with(|current| *current.borrow_mut() = Some(Rc::clone(self)));
-        EnteredLoop(self.port.enter())
+        EnteredLoop { _port: self.port.enter() }
     }
 
     /// Keeps a parcel until its key is posted, or the loop closes.
@@ -200,7 +200,10 @@ impl LoopCore {
     }
 }
 
-pub(crate) struct EnteredLoop(#[allow(dead_code, reason = "for its drop")] EnteredPort);
+/// The loop is its thread's no more when it is dropped.
+pub(crate) struct EnteredLoop {
+    _port: EnteredPort,
+}
 
 impl Drop for EnteredLoop {
     fn drop(&mut self) {

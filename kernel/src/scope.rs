@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::awaiting::{CancelPort, Suspension, Taken, Target, current};
+use crate::awaiting::{CancelPort, Suspension, Taken, Target};
 use crate::concurrent::ConcurrentFuture;
 use crate::core::LoopCore;
 use crate::exception::{Cancelled, Exception, ResultError};
@@ -173,28 +173,20 @@ impl Scope {
         self: &Rc<Self>,
         future: impl Future<Output = Result<T, Exception>>,
     ) -> Result<T, Exception> {
+        // Dropped last: until then what it encloses may still give something back to this scope.
+        let mut place = Place { scope: self, suspension: Suspension::default() };
         let mut future = pin!(Some(future));
-        let _leave = LeaveOnDrop(self);
-        let mut suspension = Suspension::default();
         let target = || Rc::clone(self) as Rc<dyn Target>;
-        poll_fn(move |cx| {
-            if let Some(cancelled) = suspension.receive(target) {
+        poll_fn(|cx| {
+            if let Some(cancelled) = place.suspension.receive(target) {
                 self.cancel_from_outside(&cancelled);
             }
             self.waker.replace(Some(cx.waker().clone()));
             // Before what is inside: it may cancel the task, and an await behind that looks into this scope's port.
-            suspension.suspend(target);
+            place.suspension.suspend(target);
             let polled = self.poll_inside(future.as_mut(), cx);
             if polled.is_ready() {
-                // Given back only when this scope no longer counts as having it, and not noted as received: the
-                // next await of this very step may have to take it.
-                match self.take_unreceived() {
-                    Some(cancelled) => {
-                        suspension.end();
-                        give_back(cancelled);
-                    }
-                    None => suspension.ready(),
-                }
+                place.leave();
             }
             polled
         })
@@ -229,20 +221,28 @@ impl Scope {
     }
 }
 
-/// To whatever is around a scope that has ended.
-fn give_back(cancelled: Cancelled) {
-    if let Some(outside) = current::port() {
-        outside.give_back(cancelled);
+/// A scope's place in whatever is around it.
+struct Place<'a> {
+    scope: &'a Scope,
+    suspension: Suspension,
+}
+
+impl Place<'_> {
+    /// The scope has ended.
+    fn leave(&mut self) {
+        match self.scope.take_unreceived() {
+            // Not noted as received: the next await of this very step may have to take it.
+            Some(cancelled) => self.suspension.give_back(cancelled),
+            None => self.suspension.ready(),
+        }
     }
 }
 
-/// A scope may also be left by being dropped at its await.
-struct LeaveOnDrop<'a>(&'a Scope);
-
-impl Drop for LeaveOnDrop<'_> {
+/// A scope may also be left by being dropped at its await, by whoever has it then.
+impl Drop for Place<'_> {
     fn drop(&mut self) {
-        if let Some(cancelled) = self.0.take_unreceived() {
-            give_back(cancelled);
+        if let Some(cancelled) = self.scope.take_unreceived() {
+            self.suspension.give_back(cancelled);
         }
     }
 }

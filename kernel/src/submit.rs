@@ -104,8 +104,7 @@ where
     F: Future<Output = Result<T, Exception>> + 'static,
 {
     let (promise, future) = pair(gate);
-    let submission = ToBeBuilt { build: Some(build), promise: Some(promise) };
-    post(gate, Posted::Begin(Box::pin(submission)))?;
+    post(gate, Posted::Begin(Box::pin(ToBeBuilt { build, promise })))?;
     Ok(future)
 }
 
@@ -121,6 +120,7 @@ pin_project! {
     struct Submission<F, T> {
         #[pin]
         coroutine: F,
+        // `None` once the task has it.
         promise: Option<Promise<T>>,
     }
 }
@@ -145,13 +145,14 @@ where
     }
 }
 
-pin_project! {
-    /// The closure that builds a coroutine, on its way to the loop.
-    struct ToBeBuilt<B, T> {
-        build: Option<B>,
-        promise: Option<Promise<T>>,
-    }
+/// What builds a coroutine, on its way to the loop.
+struct ToBeBuilt<B, T> {
+    build: B,
+    promise: Promise<T>,
 }
+
+/// Nothing of it is polled.
+impl<B, T> Unpin for ToBeBuilt<B, T> {}
 
 impl<B, F, T> Begin for ToBeBuilt<B, T>
 where
@@ -159,12 +160,10 @@ where
     F: Future<Output = Result<T, Exception>> + 'static,
     B: FnOnce() -> F + Send,
 {
-    fn begin(mut self: Pin<Box<Self>>) {
-        let this = self.as_mut().project();
-        if let (Some(build), Some(promise)) = (this.build.take(), this.promise.take()) {
-            let built = catch_unwind(AssertUnwindSafe(build)).map_err(Exception::from_panic);
-            chain_to(promise, |core| task::create_task(core, Box::pin(built?)));
-        }
+    fn begin(self: Pin<Box<Self>>) {
+        let ToBeBuilt { build, promise } = *Pin::into_inner(self);
+        let built = catch_unwind(AssertUnwindSafe(build)).map_err(Exception::from_panic);
+        chain_to(promise, |core| task::create_task(core, Box::pin(built?)));
     }
 }
 

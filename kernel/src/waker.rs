@@ -10,7 +10,7 @@
 //!
 //! Each step lowers both before it polls. A step that was queued may so swallow one that was posted behind it; the
 //! task then passes over the posted entry when that has its turn. The other way round cannot be: a wake on the loop's
-//! thread that finds *posted* queues nothing.
+//! thread that finds *posted* queues nothing. Between two runs that thread posts as others do, unless it finds *queued*.
 
 use std::task::{Wake, Waker};
 

@@ -57,6 +57,17 @@ impl Suspension {
         self.withdraw(false);
     }
 
+    /// The awaitable is gone, and with it a cancel that its target had taken and nobody has received: that goes back to
+    /// where it came from, whoever's code is running.
+    pub(crate) fn give_back(&mut self, cancelled: Cancelled) {
+        let port = self.0.as_ref().and_then(|(port, _)| port.upgrade());
+        // First: as long as the target counts as having it, nobody else is given it.
+        self.end();
+        if let Some(port) = port {
+            port.give_back(cancelled);
+        }
+    }
+
     fn withdraw(&mut self, is_ready: bool) {
         if let Some((port, key)) = self.0.take()
             && let Some(port) = port.upgrade()

@@ -36,7 +36,6 @@ impl<T: Clone + 'static> Shared<T> {
         if self.submission_cancelled() {
             self.cancel_for_submission();
         }
-        let waker = self.begin_step(key, origin);
         //= SPEC.md#t-7
         //# A task cancelled before its first step MUST end cancelled without running a statement.
         //= SPEC.md#c-5
@@ -47,6 +46,7 @@ impl<T: Clone + 'static> Shared<T> {
             self.drop_body();
             return self.finish(Err(cancelled.into()));
         }
+        let waker = self.begin_step(key, origin);
         // `None` only for a task that is done.
         let Some(body) = self.body.take() else { return };
         match self.poll_body(body, waker) {

@@ -7,7 +7,7 @@ mod unreceived;
 
 use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};

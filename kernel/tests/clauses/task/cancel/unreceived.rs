@@ -24,6 +24,57 @@ fn t11_a_cancel_on_its_way_to_an_awaitable_that_is_gone_was_not_received() {
 //# A cancel that nobody received before the coroutine returned a value MUST make the task
 //# cancelled; if it returned an exception the exception stands.
 #[test]
+fn t11_a_cancel_inside_two_scopes_that_are_dropped_was_not_received() {
+    let event_loop = virtual_loop();
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let sleeps = async { sleep(secs(7)).await.map(|()| 4) };
+    let scopes = timeout(secs(9), timeout(secs(8), sleeps));
+    let task = event_loop.create_task(first(async { Ok(receiver.await?) }, scopes)).unwrap();
+    turns(&event_loop, 1);
+    sender.send(3).unwrap();
+    task.cancel();
+    run_dry(&event_loop);
+    assert!(task.cancelled());
+}
+
+//= SPEC.md#t-6
+//= type=test
+//# A cancel MUST be delivered at the kernel awaitable that the task is suspended on, which then
+//# yields `Err(Cancelled)` with the message.
+#[test]
+fn t6_a_cancel_stays_its_tasks_though_another_one_drops_the_scope() {
+    let event_loop = virtual_loop();
+    let scope: Boxed<()> = Box::pin(timeout(secs(9), sleep(secs(9))));
+    let kept = Rc::new(RefCell::new(Some(scope)));
+    let polled = Rc::clone(&kept);
+    let owner = event_loop.create_task(async move {
+        poll_fn(|cx| match &mut *polled.borrow_mut() {
+            Some(scope) => scope.as_mut().poll(cx).map(drop),
+            None => Poll::Ready(()),
+        })
+        .await;
+        Ok(message_of(&yield_now().await))
+    });
+    let owner = owner.unwrap();
+    turns(&event_loop, 1);
+    // It has its step before the owner: the scope is gone by the time that the owner could receive the cancel.
+    let other = event_loop
+        .create_task(async move {
+            drop(kept.take());
+            yield_now().await
+        })
+        .unwrap();
+    assert!(owner.cancel_with_message("why"));
+    run_dry(&event_loop);
+    assert_eq!(other.result().map_err(|error| error.to_string()), Ok(()));
+    assert_eq!(owner.result().unwrap().as_deref(), Some("why"));
+}
+
+//= SPEC.md#t-11
+//= type=test
+//# A cancel that nobody received before the coroutine returned a value MUST make the task
+//# cancelled; if it returned an exception the exception stands.
+#[test]
 fn t11_a_value_after_an_unreceived_cancel_is_a_cancelled_task() {
     let event_loop = virtual_loop();
     let task = event_loop
