@@ -12,8 +12,8 @@
 //! it, was refused by everything the coroutine is suspended on: the coroutine is then dropped, up to the
 //! innermost scope (clauses T-9, O-3).
 //!
-//! Loop thread only. A registration outside a task does nothing: kernel futures can be polled by any
-//! executor that runs on the loop thread.
+//! Loop thread only. A registration outside a task, or while no loop runs, does nothing: kernel futures can be polled
+//! by any executor that runs on the loop thread.
 
 pub(crate) mod current;
 mod port;
