@@ -111,12 +111,19 @@ fn t19_inside_scopes_that_were_not_suspended_yet() {
     let event_loop = virtual_loop();
     let (promise, future) = event_loop.create_future();
     promise.set_result(()).unwrap();
-    let scopes: [(&str, Boxed<Option<String>>); 3] = [
+    let scopes: [(&str, Boxed<Option<String>>); 4] = [
         ("timeout", Box::pin(timeout(secs(1), cancelled_at_what_is_done(future.clone())))),
         ("wait_for", Box::pin(wait_for(secs(1), cancelled_at_what_is_done(future.clone())))),
         ("one in another", {
             let inner = timeout(secs(1), cancelled_at_what_is_done(future.clone()));
             Box::pin(timeout(secs(2), inner))
+        }),
+        ("behind one that was left", {
+            let (first, then) = (future.clone(), cancelled_at_what_is_done(future.clone()));
+            Box::pin(timeout(secs(2), async {
+                timeout(secs(1), first).await?;
+                then.await
+            }))
         }),
     ];
     for (name, scope) in scopes {
